@@ -1,0 +1,29 @@
+//! The durable log: what an engine promises, in types.
+//!
+//! A stream is a named, append-only sequence of records at dense offsets. An engine keeps streams and acknowledges
+//! appends at its [`Durability`]; it refuses to know SSE, HTTP or JSON: record data is opaque bytes.
+//!
+//! [`Log`] is the contract. Every engine passes the same contract suite, and the memory engine is its reference.
+#![warn(missing_docs)]
+
+mod clock;
+mod close_reason;
+mod durability;
+mod epoch;
+mod error;
+mod log;
+mod offset;
+mod record;
+mod stream_name;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use close_reason::{CloseReason, Closure};
+pub use durability::Durability;
+pub use epoch::{Epoch, InvalidEpoch};
+pub use error::{Error, ErrorKind};
+pub use log::{
+    Alias, Create, Entry, Expiry, Health, Log, LogFuture, NewRecord, Origin, ReadLimit, Settings, StreamHead, StreamKey,
+};
+pub use offset::Offset;
+pub use record::Record;
+pub use stream_name::{InvalidStreamName, StreamName};

@@ -1,0 +1,226 @@
+//! The contract every engine keeps.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{Closure, Durability, Epoch, Error, Offset, Record, StreamName, Timestamp};
+
+/// What a [`Log`] method returns: boxed, so that a hub holds any engine behind one pointer. One box per commit round
+/// or read, never per record.
+pub type LogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// The engine's own number of one incarnation of a stream; never used twice within a data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamKey(pub u64);
+
+/// A second, unique handle of a stream, opaque to the log (the gateway's idempotency key). At most 1 KiB; it lives as
+/// long as its stream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Alias(pub Bytes);
+
+/// When a stream goes away by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Expiry {
+    /// Never.
+    #[default]
+    Never,
+    /// After this long without an append, read or subscription.
+    Idle(Duration),
+    /// At this moment, whatever happens.
+    At(Timestamp),
+}
+
+/// Who appends to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// Publishers from outside; an open stream waits for them across restarts.
+    #[default]
+    Published,
+    /// A relay inside this process: once the process dies nobody can go on, so that the next boot closes the stream
+    /// as `interrupted`.
+    Relayed,
+}
+
+/// What is fixed when a stream is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The media type as its creator wrote it.
+    pub content_type: String,
+    /// When it goes away by itself.
+    pub expiry: Expiry,
+    /// Who appends.
+    pub origin: Origin,
+    /// A second handle, unique in the log.
+    pub alias: Option<Alias>,
+    /// What the creator wants back from [`Log::open`], opaque to the log.
+    pub annotation: Bytes,
+}
+
+/// A stream to be made, with its first append (which may be empty and may close it), in one atomic step.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// Its name.
+    pub name: StreamName,
+    /// Its incarnation.
+    pub epoch: Epoch,
+    /// What is fixed from now on.
+    pub settings: Settings,
+    /// When it is made.
+    pub at: Timestamp,
+    /// When it expires unless touched; agrees with `settings.expiry`.
+    pub expires_at: Option<Timestamp>,
+    /// Its first records.
+    pub records: Vec<NewRecord>,
+    /// Set when it is closed from the start.
+    pub closure: Option<Closure>,
+}
+
+/// A record to be appended; its offset follows from its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecord {
+    /// When it was taken.
+    pub time: Timestamp,
+    /// Its bytes.
+    pub data: Bytes,
+}
+
+/// One atomic append to one stream: all of it is in the log after a crash, or none.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The stream.
+    pub stream: StreamKey,
+    /// The offset of the first record; must be the stream's tail.
+    pub first: Offset,
+    /// The records, possibly none.
+    pub records: Vec<NewRecord>,
+    /// Set when the stream is closed with this append.
+    pub closure: Option<Closure>,
+}
+
+/// A stream as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamHead {
+    /// The engine's number of this incarnation.
+    pub key: StreamKey,
+    /// The incarnation.
+    pub epoch: Epoch,
+    /// What was fixed at its making.
+    pub settings: Settings,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it expires unless touched.
+    pub expires_at: Option<Timestamp>,
+    /// The offset of the first record held.
+    pub first: Offset,
+    /// The offset after the last record.
+    pub tail: Offset,
+    /// The sum of the data bytes of all records ever appended.
+    pub bytes: u64,
+    /// Its end, once it is closed.
+    pub closure: Option<Closure>,
+}
+
+/// Bounds of one read. At least one record is returned when there is one, whatever its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// At most so many records.
+    pub records_max: usize,
+    /// Stop once the data returned reaches so many bytes.
+    pub bytes_max: usize,
+}
+
+/// Whether the engine can work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It takes writes.
+    Ready,
+    /// It serves reads only; the sentence says why and what to do.
+    ReadOnly(String),
+}
+
+/// A durable log of many streams.
+///
+/// The caller (the hub) is the only writer of a stream and calls [`Log::commit`] for one stream strictly one after
+/// another; for different streams calls may overlap. Reads may overlap with everything. An engine decides on which
+/// thread its work runs, and no method blocks an async runtime for the length of a device's flush.
+///
+/// # Cancel safety
+/// A dropped future of a writing method may have taken effect or not; the hub never drops one.
+pub trait Log: fmt::Debug + Send + Sync + 'static {
+    /// What an acknowledgement of this engine means.
+    fn durability(&self) -> Durability;
+
+    /// Makes a stream.
+    ///
+    /// # Errors
+    /// `StreamExists`, `AliasTaken`, `Full`, `ReadOnly`, `Storage`; nothing has changed then.
+    fn create(&self, create: Create) -> LogFuture<'_, StreamHead>;
+
+    /// The stream of this name, expired or not: expiry is the hub's to judge.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn open<'a>(&'a self, name: &'a StreamName) -> LogFuture<'a, Option<StreamHead>>;
+
+    /// The name of the stream that holds `alias`.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn find_alias<'a>(&'a self, alias: &'a Alias) -> LogFuture<'a, Option<StreamName>>;
+
+    /// Appends entries, in order, and returns once all of them hold at [`Log::durability`]. Each entry is atomic; several
+    /// entries of one stream may be in one call.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `Storage`: none of the entries is acknowledged, and the engine refuses every further write until it
+    /// is reopened (so that nothing can be appended behind a hole).
+    fn commit(&self, entries: Vec<Entry>) -> LogFuture<'_, ()>;
+
+    /// Records from `from` on, in order and without a gap; empty at the tail.
+    ///
+    /// # Errors
+    /// `StreamNotFound` (the incarnation was deleted), `OffsetTrimmed`, `Storage`.
+    fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>>;
+
+    /// Moves the deadline of a stream. Not synced: a deadline that a crash sets back a little is harmless.
+    ///
+    /// # Errors
+    /// `StreamNotFound`, `ReadOnly`, `Storage`.
+    fn touch(&self, stream: StreamKey, expires_at: Option<Timestamp>) -> LogFuture<'_, ()>;
+
+    /// Removes an incarnation. The name and alias are free at once and its records unreadable; space is reclaimed in
+    /// the background. Removing what is not there is no error.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `Storage`.
+    fn delete<'a>(&'a self, name: &'a StreamName, stream: StreamKey) -> LogFuture<'a, ()>;
+
+    /// Up to `limit` streams whose deadline is at or before `now`.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn expired(&self, now: Timestamp, limit: usize) -> LogFuture<'_, Vec<StreamName>>;
+
+    /// The streams of [`Origin::Relayed`] that are not closed: what a boot has to close as interrupted. Costs the number
+    /// of such streams, not of all.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn open_relays(&self) -> LogFuture<'_, Vec<StreamName>>;
+
+    /// How many streams the log holds.
+    fn stream_count(&self) -> u64;
+
+    /// Whether it can work.
+    fn health(&self) -> Health;
+
+    /// Makes everything acknowledged durable on the device and lets go of the data; later calls fail with `ReadOnly`.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn close(&self) -> LogFuture<'_, ()>;
+}

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! `text/event-stream` to values and back: no I/O, no async, no clock.
+
+pub mod encode;

@@ -1,1 +1,35 @@
-//! Placeholder.
+//! Live streams: what is being appended to, read and watched right now, on top of a durable log.
+//!
+//! Each stream has one ordered writer, which persists and then publishes in one step that no dropped request can
+//! interrupt. A subscriber is an offset and a waker: there is no queue per subscriber, and one that falls behind the
+//! ring of recent frames reads the log at its own pace. The hub knows no HTTP.
+//!
+//! Follow one event: [`Stream::append`] → `writer::Writer::round` → [`everstream_log::Log::commit`] →
+//! `live_stream::LiveStream::publish` → [`Subscription::poll_next`].
+#![warn(missing_docs)]
+
+mod config;
+mod content;
+mod error;
+mod event_id;
+mod frame;
+mod hub;
+mod live_stream;
+mod registry;
+mod resume;
+mod ring;
+mod stream;
+mod subscription;
+mod sweeper;
+mod tasks;
+mod writer;
+
+pub use config::HubConfig;
+pub use content::ContentKind;
+pub use error::{Error, ErrorKind};
+pub use event_id::{EventId, InvalidEventId};
+pub use hub::{CreateStream, Created, Hub};
+pub use resume::{Opening, Reset, ResetReason, Start};
+pub use stream::{Append, Appended, Close, End, Stopped, Stream, StreamState};
+pub use subscription::{Delivery, Subscription};
+pub use tasks::Tasks;

@@ -25,7 +25,7 @@ pub struct Alias(pub Bytes);
 /// When a stream goes away by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expiry {
-    /// Never.
+    /// The creator set none; whoever owns the log may still let it go.
     #[default]
     Never,
     /// After this long without an append, read or subscription.

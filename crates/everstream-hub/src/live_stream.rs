@@ -1,0 +1,298 @@
+//! A stream in memory: its tail, its end and who waits for either.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use everstream_log::{
+    Closure, Entry, Epoch, Expiry, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, Timestamp,
+};
+use slab::Slab;
+use tokio::sync::{Notify, mpsc};
+
+use crate::resume::Held;
+use crate::ring::Ring;
+use crate::stream::{Append, End};
+use crate::writer::Command;
+use crate::{ContentKind, Error, ErrorKind, HubConfig};
+
+/// A stream in memory. Shared by its handles, subscriptions and the commands under way; the registry lets go of it when
+/// nobody else holds it.
+#[derive(Debug)]
+pub(crate) struct LiveStream {
+    pub(crate) name: StreamName,
+    pub(crate) key: StreamKey,
+    pub(crate) epoch: Epoch,
+    pub(crate) settings: Settings,
+    pub(crate) content: ContentKind,
+    pub(crate) created_at: Timestamp,
+    /// The queue of the one writer that orders this stream.
+    pub(crate) writer: mpsc::Sender<Command>,
+    pub(crate) deadline: Deadline,
+    /// When somebody last appended, read or subscribed, in milliseconds since the epoch.
+    pub(crate) used_ms: AtomicU64,
+    /// Notified once, when the stream ends.
+    pub(crate) ending: Notify,
+    /// Notified when the first subscription comes and when the last one goes.
+    pub(crate) audience: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    ring: Ring,
+    first: Offset,
+    bytes: u64,
+    end: Option<End>,
+    /// One slot per subscription: its waker while it waits for more.
+    waiters: Slab<Option<Waker>>,
+    plan: Plan,
+}
+
+/// What the writer has promised to appends that are not acknowledged yet. Only the writer looks at it.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    next: Offset,
+    bytes: u64,
+    closes: bool,
+}
+
+/// What a subscription at some offset finds.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// Frames were shared, this many.
+    Frames(usize),
+    /// The ring has lost that offset: the log has it.
+    Behind,
+    /// Nothing more, ever.
+    Ended(End),
+    /// Nothing yet; the waker will be called.
+    Waiting,
+}
+
+impl LiveStream {
+    pub(crate) fn new(head: StreamHead, name: StreamName, writer: mpsc::Sender<Command>, config: &HubConfig) -> Self {
+        let plan = Plan { next: head.tail, bytes: head.bytes, closes: head.closure.is_some() };
+        let state = State {
+            ring: Ring::new(head.tail, config.ring_bytes_max, config.ring_frames_max),
+            first: head.first,
+            bytes: head.bytes,
+            end: head.closure.map(End::Closed),
+            waiters: Slab::new(),
+            plan,
+        };
+        Self {
+            name,
+            key: head.key,
+            epoch: head.epoch,
+            content: ContentKind::of(&head.settings.content_type),
+            settings: head.settings,
+            created_at: head.created_at,
+            writer,
+            deadline: Deadline::new(head.expires_at),
+            used_ms: AtomicU64::new(0),
+            ending: Notify::new(),
+            audience: Notify::new(),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// No code panics while it holds the lock, so that a poisoned one is as good as any.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shares what is due at `from`, or leaves the waker in `slot`.
+    pub(crate) fn look(&self, from: Offset, slot: usize, cx: &Context<'_>, frames: &mut VecDeque<Bytes>) -> Found {
+        let mut state = self.state();
+        if let Some(end @ (End::Deleted | End::Expired)) = &state.end {
+            return Found::Ended(end.clone());
+        }
+        match state.ring.share(from, frames) {
+            None => Found::Behind,
+            Some(0) => {
+                if let Some(end) = &state.end {
+                    return Found::Ended(end.clone());
+                }
+                if let Some(waiter) = state.waiters.get_mut(slot) {
+                    match waiter {
+                        Some(waker) => waker.clone_from(cx.waker()),
+                        None => *waiter = Some(cx.waker().clone()),
+                    }
+                }
+                Found::Waiting
+            }
+            Some(due) => Found::Frames(due),
+        }
+    }
+
+    /// Makes room for one more subscription.
+    pub(crate) fn enter(&self, subscribers_max: usize) -> Result<usize, Error> {
+        let mut state = self.state();
+        if state.waiters.len() >= subscribers_max {
+            let context = format!("stream {} has {subscribers_max} subscribers, as many as it may have", self.name);
+            return Err(Error::new(ErrorKind::Overloaded, context));
+        }
+        let slot = state.waiters.insert(None);
+        let is_first = state.waiters.len() == 1;
+        drop(state);
+        if is_first {
+            self.audience.notify_waiters();
+        }
+        Ok(slot)
+    }
+
+    /// The subscription of `slot` is over.
+    pub(crate) fn leave(&self, slot: usize) {
+        let mut state = self.state();
+        state.waiters.try_remove(slot);
+        let is_last = state.waiters.is_empty();
+        drop(state);
+        if is_last {
+            self.audience.notify_waiters();
+        }
+    }
+
+    /// Gives an append its place behind everything planned before it.
+    pub(crate) fn plan(&self, append: &Append, now: Timestamp, bytes_max: u64) -> Result<Entry, Error> {
+        let mut state = self.state();
+        if matches!(state.end, Some(End::Deleted | End::Expired)) {
+            return Err(Error::not_found(&self.name));
+        }
+        if state.plan.closes {
+            return Err(Error::new(ErrorKind::StreamClosed, format!("stream {} is closed", self.name)));
+        }
+        let bytes: u64 = append.records.iter().map(|data| data.len() as u64).sum();
+        if state.plan.bytes.saturating_add(bytes) > bytes_max {
+            let context = format!("stream {} holds {} of {bytes_max} bytes", self.name, state.plan.bytes);
+            return Err(Error::new(ErrorKind::StreamFull, context));
+        }
+        let first = state.plan.next;
+        state.plan.next = first.plus(append.records.len() as u64);
+        state.plan.bytes += bytes;
+        state.plan.closes = append.close.is_some();
+        drop(state);
+        let records = append.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
+        let closure = append.close.as_ref().map(|close| close.at(now));
+        Ok(Entry { stream: self.key, first, records, closure })
+    }
+
+    /// Forgets what was planned and not acknowledged, after a failed commit.
+    pub(crate) fn forget_plan(&self) {
+        let mut state = self.state();
+        state.plan =
+            Plan { next: state.ring.tail(), bytes: state.bytes, closes: matches!(state.end, Some(End::Closed(_))) };
+    }
+
+    /// Makes acknowledged records visible and wakes who waits. Cannot fail or wait.
+    pub(crate) fn publish(&self, frames: Vec<Bytes>, bytes: u64, closure: Option<Closure>) {
+        let mut state = self.state();
+        for frame in frames {
+            state.ring.push(frame);
+        }
+        state.bytes += bytes;
+        let ends = closure.is_some();
+        if let Some(closure) = closure {
+            state.end = Some(End::Closed(closure));
+        }
+        self.wake(state, ends);
+    }
+
+    /// The stream is gone: whoever reads it learns so at once.
+    pub(crate) fn vanish(&self, end: End) {
+        let mut state = self.state();
+        state.end = Some(end);
+        self.wake(state, true);
+    }
+
+    /// Wakers are called after the lock is released, so that the woken do not meet it.
+    fn wake(&self, mut state: MutexGuard<'_, State>, ends: bool) {
+        let wakers: Vec<Waker> = state.waiters.iter_mut().filter_map(|(_, waiter)| waiter.take()).collect();
+        drop(state);
+        if ends {
+            self.ending.notify_waiters();
+        }
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn end(&self) -> Option<End> {
+        self.state().end.clone()
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state().end, Some(End::Deleted | End::Expired))
+    }
+
+    pub(crate) fn subscribers(&self) -> usize {
+        self.state().waiters.len()
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        let state = self.state();
+        Held { epoch: self.epoch, first: state.first, tail: state.ring.tail(), is_closed: state.end.is_some() }
+    }
+
+    /// First offset held, tail, bytes ever appended, end, subscribers: one consistent look.
+    pub(crate) fn snapshot(&self) -> (Offset, Offset, u64, Option<End>, usize) {
+        let state = self.state();
+        (state.first, state.ring.tail(), state.bytes, state.end.clone(), state.waiters.len())
+    }
+
+    /// How long this stream may stay unused, if use keeps it alive.
+    pub(crate) fn idle_ttl(&self, config: &HubConfig) -> Option<Duration> {
+        match self.settings.expiry {
+            Expiry::Idle(ttl) => Some(ttl),
+            Expiry::At(_) => None,
+            Expiry::Never if self.state().plan.closes => None,
+            Expiry::Never => (!config.ttl.is_zero()).then_some(config.ttl),
+        }
+    }
+}
+
+/// When a stream expires: exact in memory, coarse in the log, so that a read never costs a write.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    /// Milliseconds since the epoch; `u64::MAX` is never.
+    exact_ms: AtomicU64,
+    logged_ms: AtomicU64,
+}
+
+impl Deadline {
+    fn new(at: Option<Timestamp>) -> Self {
+        let at_ms = at.map_or(u64::MAX, |at| at.0);
+        Self { exact_ms: AtomicU64::new(at_ms), logged_ms: AtomicU64::new(at_ms) }
+    }
+
+    pub(crate) fn get(&self) -> Option<Timestamp> {
+        let at_ms = self.exact_ms.load(Ordering::Relaxed);
+        (at_ms != u64::MAX).then_some(Timestamp(at_ms))
+    }
+
+    pub(crate) fn has_passed(&self, now: Timestamp) -> bool {
+        self.get().is_some_and(|at| at <= now)
+    }
+
+    /// Sets the deadline; the caller tells the log.
+    pub(crate) fn set(&self, at: Option<Timestamp>) {
+        let at_ms = at.map_or(u64::MAX, |at| at.0);
+        self.exact_ms.store(at_ms, Ordering::Relaxed);
+        self.logged_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// Moves the deadline on. Returns true when the log's copy is behind by more than `slack` and the caller has to tell
+    /// the log.
+    pub(crate) fn extend(&self, at: Timestamp, slack: Duration) -> bool {
+        self.exact_ms.store(at.0, Ordering::Relaxed);
+        let logged_ms = self.logged_ms.load(Ordering::Relaxed);
+        let is_stale = logged_ms == u64::MAX || at.since(Timestamp(logged_ms)) > slack;
+        if is_stale {
+            self.logged_ms.store(at.0, Ordering::Relaxed);
+        }
+        is_stale
+    }
+}

@@ -1,0 +1,92 @@
+//! The most recent frames of a live stream.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use everstream_log::Offset;
+
+/// Frames of the records just before the tail, bounded in number and bytes. A subscriber whose offset is in here is
+/// live; one that is behind reads the log.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    frames: VecDeque<Bytes>,
+    /// The offset of the record after the last frame: the stream's tail.
+    next: Offset,
+    bytes: usize,
+    bytes_max: usize,
+    frames_max: usize,
+}
+
+impl Ring {
+    pub(crate) const fn new(tail: Offset, bytes_max: usize, frames_max: usize) -> Self {
+        Self { frames: VecDeque::new(), next: tail, bytes: 0, bytes_max, frames_max }
+    }
+
+    /// The stream's tail.
+    pub(crate) const fn tail(&self) -> Offset {
+        self.next
+    }
+
+    /// The oldest offset still held.
+    pub(crate) fn first(&self) -> Offset {
+        Offset(self.next.0 - self.frames.len() as u64)
+    }
+
+    /// Takes the frame of the record at the tail. The newest frame always stays, however large.
+    pub(crate) fn push(&mut self, frame: Bytes) {
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+        self.next = self.next.plus(1);
+        while self.frames.len() > 1 && (self.bytes > self.bytes_max || self.frames.len() > self.frames_max) {
+            if let Some(oldest) = self.frames.pop_front() {
+                self.bytes -= oldest.len();
+            }
+        }
+    }
+
+    /// Shares the frames from `from` on with a subscriber and says how many there were; `None` if the ring has lost that
+    /// offset.
+    pub(crate) fn share(&self, from: Offset, frames: &mut VecDeque<Bytes>) -> Option<usize> {
+        let skip = usize::try_from(from.0.checked_sub(self.first().0)?).ok()?;
+        let due = self.frames.len().checked_sub(skip)?;
+        frames.extend(self.frames.range(skip..).cloned());
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(ring: &Ring, from: u64) -> Option<Vec<Bytes>> {
+        let mut frames = VecDeque::new();
+        let due = ring.share(Offset(from), &mut frames)?;
+        assert_eq!(due, frames.len());
+        Some(frames.into())
+    }
+
+    #[test]
+    fn exactly_the_frames_from_the_asked_offset_are_shared() {
+        let mut ring = Ring::new(Offset(5), 1000, 3);
+        assert_eq!(shared(&ring, 5), Some(vec![]));
+        for text in ["a", "b", "c", "d"] {
+            ring.push(Bytes::from_static(text.as_bytes()));
+        }
+        assert_eq!((ring.first(), ring.tail()), (Offset(6), Offset(9)));
+        assert_eq!(shared(&ring, 5), None);
+        assert_eq!(shared(&ring, 6), Some(vec!["b".into(), "c".into(), "d".into()]));
+        assert_eq!(shared(&ring, 8), Some(vec!["d".into()]));
+        assert_eq!(shared(&ring, 9), Some(vec![]));
+        assert_eq!(shared(&ring, 10), None);
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_the_newest_frame_stays() {
+        let mut ring = Ring::new(Offset(0), 10, 100);
+        ring.push(Bytes::from(vec![0; 6]));
+        ring.push(Bytes::from(vec![0; 6]));
+        assert_eq!(ring.first(), Offset(1));
+        ring.push(Bytes::from(vec![0; 60]));
+        assert_eq!((ring.first(), ring.tail()), (Offset(2), Offset(3)));
+    }
+}

@@ -1,0 +1,278 @@
+//! The handle of a live stream.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use everstream_log::{CloseReason, Closure, Epoch, Offset, ReadLimit, Record, Settings, StreamName, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::hub::Shared;
+use crate::live_stream::LiveStream;
+use crate::writer::Command;
+use crate::{ContentKind, Error, ErrorKind, Opening, Start, Subscription};
+
+/// A handle of a stream; keeps it in memory. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    pub(crate) live: Arc<LiveStream>,
+    pub(crate) hub: Arc<Shared>,
+}
+
+/// What to append, in one atomic step.
+#[derive(Debug, Clone, Default)]
+pub struct Append {
+    /// The records, possibly none.
+    pub records: Vec<Bytes>,
+    /// Set to close the stream with this append.
+    pub close: Option<Close>,
+}
+
+/// How to close a stream.
+#[derive(Debug, Clone)]
+pub struct Close {
+    /// Why it ends.
+    pub reason: CloseReason,
+    /// What else there is to say, opaque to hub and log; may be empty. The protocols put JSON here.
+    pub detail: Bytes,
+}
+
+/// An acknowledged append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The offset of its first record.
+    pub first: Offset,
+    /// The offset after its last record.
+    pub next: Offset,
+    /// Set when the stream was closed with it.
+    pub closure: Option<Closure>,
+}
+
+/// The end of a stream for whoever reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It was closed and stays readable.
+    Closed(Closure),
+    /// It was deleted.
+    Deleted,
+    /// Its time was up.
+    Expired,
+}
+
+/// What came of a stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// The stream was open and is now closed as `stopped`.
+    Now(Closure),
+    /// It had ended before.
+    AlreadyEnded(Closure),
+    /// The stop was meant for another incarnation and did nothing.
+    OtherEpoch,
+}
+
+/// A stream at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamState {
+    /// Its incarnation.
+    pub epoch: Epoch,
+    /// What was fixed at its making.
+    pub settings: Settings,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it expires unless used.
+    pub expires_at: Option<Timestamp>,
+    /// The offset of the first record held.
+    pub first: Offset,
+    /// The offset after the last record.
+    pub tail: Offset,
+    /// The sum of the data bytes of all records ever appended.
+    pub bytes: u64,
+    /// Its end, once there is one.
+    pub end: Option<End>,
+    /// How many subscriptions it has.
+    pub subscribers: usize,
+}
+
+impl Close {
+    /// A close without detail.
+    #[must_use]
+    pub const fn because(reason: CloseReason) -> Self {
+        Self { reason, detail: Bytes::new() }
+    }
+
+    pub(crate) fn at(&self, at: Timestamp) -> Closure {
+        Closure { reason: self.reason, at, detail: self.detail.clone() }
+    }
+}
+
+impl Stream {
+    /// Whether a creation asks for just this stream.
+    pub(crate) fn matches(&self, create: &crate::CreateStream) -> bool {
+        let settings = self.settings();
+        settings.content_type.eq_ignore_ascii_case(&create.content_type)
+            && settings.expiry == create.expiry
+            && settings.alias == create.alias
+            && settings.origin == create.origin
+            && self.live.end().is_some() == create.close.is_some()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &StreamName {
+        &self.live.name
+    }
+
+    /// Its incarnation.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.live.epoch
+    }
+
+    /// What was fixed at its making.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.live.settings
+    }
+
+    /// How its records become events.
+    #[must_use]
+    pub fn content(&self) -> ContentKind {
+        self.live.content
+    }
+
+    /// The stream at this moment.
+    #[must_use]
+    pub fn state(&self) -> StreamState {
+        let (first, tail, bytes, end, subscribers) = self.live.snapshot();
+        StreamState {
+            epoch: self.live.epoch,
+            settings: self.live.settings.clone(),
+            created_at: self.live.created_at,
+            expires_at: self.live.deadline.get(),
+            first,
+            tail,
+            bytes,
+            end,
+            subscribers,
+        }
+    }
+
+    /// Appends in one atomic step and returns once it holds at the log's durability; from then on every subscriber sees it.
+    ///
+    /// Waits while the writer's queue is full.
+    ///
+    /// # Errors
+    /// `RecordTooLarge`, `StreamFull`, `StreamClosed`, `StreamNotFound` (deleted or expired meanwhile), `ReadOnly`,
+    /// `Storage`: nothing of it was appended.
+    ///
+    /// # Cancel safety
+    /// A dropped call has either not begun or takes full effect: the writer finishes what it was given.
+    pub async fn append(&self, append: Append) -> Result<Appended, Error> {
+        let bytes_max = self.hub.config.record_bytes_max;
+        if let Some(large) = append.records.iter().find(|data| data.len() > bytes_max) {
+            let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
+            return Err(Error::new(ErrorKind::RecordTooLarge, context));
+        }
+        self.hub.touch(&self.live);
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Append { live: Arc::clone(&self.live), append, reply };
+        self.live.writer.send(command).await.map_err(|_| Error::draining())?;
+        answer.await.map_err(|_| Error::draining())?
+    }
+
+    /// Closes the stream as `stopped`, unless it has ended or `epoch` names another incarnation. Idempotent.
+    ///
+    /// # Errors
+    /// As [`Stream::append`].
+    ///
+    /// # Cancel safety
+    /// As [`Stream::append`].
+    pub async fn stop(&self, epoch: Option<Epoch>) -> Result<Stopped, Error> {
+        if epoch.is_some_and(|epoch| epoch != self.live.epoch) {
+            return Ok(Stopped::OtherEpoch);
+        }
+        let append = Append { records: Vec::new(), close: Some(Close::because(CloseReason::Stopped)) };
+        match (self.append(append).await, self.live.end()) {
+            (Ok(Appended { closure: Some(closure), .. }), _) => Ok(Stopped::Now(closure)),
+            (Err(error), Some(End::Closed(closure))) if error.kind() == ErrorKind::StreamClosed => {
+                Ok(Stopped::AlreadyEnded(closure))
+            }
+            (Err(error), _) => Err(error),
+            (Ok(_), _) => Err(Error::new(ErrorKind::Storage, "a close was acknowledged without its closure")),
+        }
+    }
+
+    /// Resolves once the stream has ended, also if it had before.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn ended(&self) -> End {
+        loop {
+            let ending = self.live.ending.notified();
+            if let Some(end) = self.live.end() {
+                return end;
+            }
+            ending.await;
+        }
+    }
+
+    /// Resolves once nobody subscribes.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn unwatched(&self) {
+        self.until_subscribers(|count| count == 0).await;
+    }
+
+    /// Resolves once somebody subscribes.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn watched(&self) {
+        self.until_subscribers(|count| count > 0).await;
+    }
+
+    async fn until_subscribers(&self, holds: impl Fn(usize) -> bool) {
+        loop {
+            let change = self.live.audience.notified();
+            if holds(self.live.subscribers()) {
+                return;
+            }
+            change.await;
+        }
+    }
+
+    /// Records from `from` on, acknowledged ones only, in order; empty at the tail.
+    ///
+    /// # Errors
+    /// `OffsetTrimmed`, `OffsetBeyondTail`, `StreamNotFound`, `Storage`.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn read(&self, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, Error> {
+        self.hub.touch(&self.live);
+        let held = self.live.held();
+        if from > held.tail {
+            let context = format!("offset {from} is beyond the tail {} of stream {}", held.tail, self.live.name);
+            return Err(Error::new(ErrorKind::OffsetBeyondTail, context));
+        }
+        // The log may already hold records that it has not acknowledged: nobody sees those (invariant 2).
+        let mut records = self.hub.log.read(self.live.key, from, limit).await?;
+        records.retain(|record| record.offset < held.tail);
+        Ok(records)
+    }
+
+    /// Judges a resume point.
+    #[must_use]
+    pub fn resume(&self, start: Start) -> Opening {
+        self.live.held().judge(start)
+    }
+
+    /// Subscribes from `from`, which must come from [`Stream::resume`] or [`Stream::state`].
+    ///
+    /// # Errors
+    /// `Overloaded` when the stream has as many subscribers as it may have.
+    pub fn subscribe(&self, from: Offset) -> Result<Subscription, Error> {
+        self.hub.touch(&self.live);
+        Subscription::new(self.clone(), from)
+    }
+}

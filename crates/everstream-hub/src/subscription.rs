@@ -1,0 +1,138 @@
+//! One reader of a live stream: catch-up, live, ended.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use everstream_log::{Offset, ReadLimit, Record};
+
+use crate::frame::encode_frames;
+use crate::live_stream::Found;
+use crate::stream::{End, Stream};
+use crate::{Error, ErrorKind};
+
+/// One reader of a live stream. It is an offset and a waker: what it has not read is in the ring or in the log, never in
+/// a queue of its own.
+pub struct Subscription {
+    stream: Stream,
+    slot: usize,
+    next: Offset,
+    reading: Option<Reading>,
+}
+
+type Reading = Pin<Box<dyn Future<Output = Result<Vec<Record>, everstream_log::Error>> + Send>>;
+
+/// What a subscription brings.
+#[derive(Debug)]
+pub enum Delivery {
+    /// One or more frames were put into the caller's buffer.
+    Frames,
+    /// The stream has ended and everything before its end was delivered.
+    Ended(End),
+    /// The log could not be read. What was delivered stands; the client has to come back.
+    Broken(Error),
+}
+
+impl Subscription {
+    pub(crate) fn new(stream: Stream, from: Offset) -> Result<Self, Error> {
+        let slot = stream.live.enter(stream.hub.config.subscribers_per_stream_max)?;
+        Ok(Self { stream, slot, next: from, reading: None })
+    }
+
+    /// The offset of the next record to be delivered.
+    #[must_use]
+    pub const fn next_offset(&self) -> Offset {
+        self.next
+    }
+
+    /// The stream.
+    #[must_use]
+    pub const fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Waits for the next delivery; frames are pushed to the end of `frames`, in order.
+    ///
+    /// # Cancel safety
+    /// Safe: nothing is taken before it is delivered.
+    pub async fn next(&mut self, frames: &mut VecDeque<Bytes>) -> Delivery {
+        poll_fn(|cx| self.poll_next(cx, frames)).await
+    }
+
+    /// As [`Subscription::next`], for a caller that polls.
+    ///
+    /// Catch-up to live is this one loop: read the log to its tail, ask the ring for exactly that offset, go live only
+    /// if the ring has it, else read again.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>, frames: &mut VecDeque<Bytes>) -> Poll<Delivery> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let read = ready!(reading.as_mut().poll(cx));
+                self.reading = None;
+                return Poll::Ready(self.deliver(read, frames));
+            }
+            match self.stream.live.look(self.next, self.slot, cx, frames) {
+                Found::Frames(count) => {
+                    self.next = self.next.plus(count as u64);
+                    return Poll::Ready(Delivery::Frames);
+                }
+                Found::Behind => self.reading = Some(self.read()),
+                Found::Ended(end) => return Poll::Ready(Delivery::Ended(end)),
+                Found::Waiting => return Poll::Pending,
+            }
+        }
+    }
+
+    fn read(&self) -> Reading {
+        let log = Arc::clone(&self.stream.hub.log);
+        let (key, from) = (self.stream.live.key, self.next);
+        let bytes_max = self.stream.hub.config.catch_up_bytes_max;
+        let limit = ReadLimit { records_max: self.stream.hub.config.ring_frames_max, bytes_max };
+        Box::pin(async move { log.read(key, from, limit).await })
+    }
+
+    fn deliver(&mut self, read: Result<Vec<Record>, everstream_log::Error>, frames: &mut VecDeque<Bytes>) -> Delivery {
+        let live = &self.stream.live;
+        let mut records = match read {
+            Ok(records) => records,
+            Err(error) => {
+                return match live.end() {
+                    Some(end @ (End::Deleted | End::Expired)) => Delivery::Ended(end),
+                    _ => Delivery::Broken(error.into()),
+                };
+            }
+        };
+        // The log may already hold records that it has not acknowledged: nobody sees those (invariant 2).
+        let tail = live.held().tail;
+        records.retain(|record| record.offset < tail);
+        let is_gapless = records.iter().zip(self.next.0..).all(|(record, offset)| record.offset.0 == offset);
+        if records.is_empty() || !is_gapless {
+            let context = format!("the log of stream {} has a hole at offset {}", live.name, self.next);
+            return Delivery::Broken(Error::new(ErrorKind::Storage, context));
+        }
+        encode_frames(live.content, live.epoch, self.next, records.iter().map(|record| &record.data), frames);
+        self.next = self.next.plus(records.len() as u64);
+        Delivery::Frames
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.stream.live.leave(self.slot);
+        self.stream.hub.touch(&self.stream.live);
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = if self.reading.is_some() { "catch_up" } else { "live" };
+        f.debug_struct("Subscription")
+            .field("stream", &self.stream.live.name)
+            .field("next", &self.next)
+            .field("phase", &phase)
+            .finish()
+    }
+}

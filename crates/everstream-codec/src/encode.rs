@@ -1,18 +1,23 @@
 //! Values to bytes. Every function appends whole lines to `out` and cannot fail.
 //!
 //! ```
-//! use everstream_codec::encode;
+//! use everstream_codec::{EventName, encode};
 //!
 //! let mut frame = Vec::new();
 //! encode::id(&mut frame, "k3v9-1");
+//! encode::event_type(&mut frame, &EventName::parse("token")?);
 //! encode::data(&mut frame, b"two\nlines");
 //! encode::end(&mut frame);
+//! assert_eq!(frame, b"id: k3v9-1\nevent: token\ndata: two\ndata: lines\n\n");
+//! # Ok::<(), everstream_codec::InvalidEventName>(())
 //! ```
 
 use std::time::Duration;
 
 use bytes::BufMut;
 use memchr::memchr2;
+
+use crate::event::EventName;
 
 /// `id:`. The caller vouches for a token without CR, LF and NUL; those are left out if they come all the same.
 pub fn id(out: &mut impl BufMut, id: &str) {
@@ -24,6 +29,13 @@ pub fn id(out: &mut impl BufMut, id: &str) {
     } else {
         id.bytes().filter(lawful).for_each(|byte| out.put_u8(byte));
     }
+    out.put_u8(b'\n');
+}
+
+/// `event:`.
+pub fn event_type(out: &mut impl BufMut, name: &EventName) {
+    out.put_slice(b"event: ");
+    out.put_slice(name.as_str().as_bytes());
     out.put_u8(b'\n');
 }
 
@@ -66,3 +78,6 @@ fn lines(out: &mut impl BufMut, name: &[u8], text: &[u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,372 @@
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::Decoder;
+use crate::{EventName, Item, Limits, TooLarge, encode};
+
+/// Decodes `input` whole, cut in two at every place, and byte by byte: all must say what is expected.
+#[expect(clippy::needless_pass_by_value, reason = "reads like the value it is")]
+fn check(input: impl AsRef<[u8]>, expected: Expect) {
+    check_within(Limits::default(), input.as_ref(), &expected);
+}
+
+fn check_within(limits: Limits, input: &[u8], expected: &Expect) {
+    let whole = render(limits, [input]);
+    for cut in 1..input.len() {
+        let (left, right) = input.split_at(cut);
+        assert_eq!(whole, render(limits, [left, right]), "cut at {cut}");
+    }
+    assert_eq!(whole, render(limits, input.chunks(1)), "byte by byte");
+    expected.assert_eq(&whole);
+}
+
+fn render<'a>(limits: Limits, chunks: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut decoder = Decoder::new(limits);
+    let mut out = String::new();
+    for chunk in chunks {
+        let pushed = decoder.push(chunk);
+        while let Some(item) = decoder.next() {
+            match item {
+                Item::Event(event) => writeln!(out, "{} {:?} id={:?}", event.event_type, event.data, event.id),
+                Item::Comment(text) => writeln!(out, "comment {text:?}"),
+                Item::ReconnectionTime(time) => writeln!(out, "retry {time:?}"),
+                Item::LastEventId(id) => writeln!(out, "last event id {id:?}"),
+            }
+            .unwrap();
+        }
+        if let Err(error) = pushed {
+            writeln!(out, "{error}").unwrap();
+            break;
+        }
+    }
+    out
+}
+
+#[test]
+fn line_ends_may_be_mixed() {
+    check(
+        "data: a\r\n\r\ndata: b\n\ndata: c\r\rdata: d\r\n\rdata: e\n\r\n",
+        expect![[r#"
+            message "a" id=""
+            message "b" id=""
+            message "c" id=""
+            message "d" id=""
+            message "e" id=""
+        "#]],
+    );
+}
+
+#[test]
+fn a_lone_cr_ends_the_event_without_waiting_for_the_next_byte() {
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.push(b"data: a\r\n\r").unwrap();
+    assert!(matches!(decoder.next(), Some(Item::Event(event)) if event.data == "a"));
+    decoder.push(b"\ndata: b\r\n\r\n").unwrap();
+    assert!(matches!(decoder.next(), Some(Item::Event(event)) if event.data == "b"));
+    assert_eq!(decoder.next(), None);
+}
+
+#[test]
+fn only_the_first_byte_order_mark_of_a_stream_is_dropped() {
+    check(
+        "\u{FEFF}data: a\n\n",
+        expect![[r#"
+        message "a" id=""
+    "#]],
+    );
+    check(
+        "\u{FEFF}\u{FEFF}data: a\n\ndata: b\n\n",
+        expect![[r#"
+        message "b" id=""
+    "#]],
+    );
+    check(
+        "data: a\n\n\u{FEFF}data: b\n\ndata: \u{FEFF}c\n\n",
+        expect![[r#"
+        message "a" id=""
+        message "\u{feff}c" id=""
+    "#]],
+    );
+    check(
+        b"\xEF\xBBdata: a\n\ndata: b\n\n",
+        expect![[r#"
+        message "b" id=""
+    "#]],
+    );
+}
+
+#[test]
+fn one_space_after_the_colon_is_dropped_and_no_other_white_space() {
+    check(
+        "data:a\ndata: b\ndata:  c\ndata:\td\ndata:\u{b}e\ndata: f \n\n",
+        expect![[r#"
+        message "a\nb\n c\n\td\n\u{b}e\nf " id=""
+    "#]],
+    );
+}
+
+#[test]
+fn only_cr_and_lf_end_a_line() {
+    check(
+        "data: a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f\0g\n\n",
+        expect![[r#"
+        message "a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f\0g" id=""
+    "#]],
+    );
+}
+
+#[test]
+fn empty_data_lines_count() {
+    check(
+        "data\n\ndata:\n\ndata: \n\ndata\ndata\n\n\n\n",
+        expect![[r#"
+        message "" id=""
+        message "" id=""
+        message "" id=""
+        message "\n" id=""
+    "#]],
+    );
+}
+
+#[test]
+fn field_names_are_matched_exactly() {
+    check(
+        "Data: a\n data: b\ndata : c\ndatas: d\ndat: e\nfoo\n\ndata: ok\n\n",
+        expect![[r#"
+        message "ok" id=""
+    "#]],
+    );
+}
+
+#[test]
+fn the_last_event_name_counts_and_only_for_its_block() {
+    check(
+        "event: a\nevent: b\ndata: 1\n\ndata: 2\n\nevent: c\n\ndata: 3\n\nevent: d\nevent\ndata: 4\n\n",
+        expect![[r#"
+        b "1" id=""
+        message "2" id=""
+        message "3" id=""
+        message "4" id=""
+    "#]],
+    );
+}
+
+#[test]
+fn an_id_holds_until_the_next_one() {
+    check(
+        "id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\nid: 2\nid: 3\ndata: d\n\n",
+        expect![[r#"
+        message "a" id="1"
+        message "b" id="1"
+        message "c" id=""
+        message "d" id="3"
+    "#]],
+    );
+}
+
+#[test]
+fn an_id_with_nul_is_ignored() {
+    check(
+        b"id: 1\ndata: a\n\nid: 2\0\ndata: b\n\nid: \0\ndata: c\n\nid\0: 4\ndata: d\n\n",
+        expect![[r#"
+        message "a" id="1"
+        message "b" id="1"
+        message "c" id="1"
+        message "d" id="1"
+    "#]],
+    );
+}
+
+#[test]
+fn a_block_without_data_reports_only_an_id_that_changes() {
+    check(
+        "id: 5\n\nid: 5\n\nevent: x\nid: 6\n\ndata: a\n\nid\n\n",
+        expect![[r#"
+        last event id "5"
+        last event id "6"
+        message "a" id="6"
+        last event id ""
+    "#]],
+    );
+}
+
+#[test]
+fn retry_takes_digits_only_and_never_wraps() {
+    check(
+        format!(
+            "retry: 03000\nretry: 1000x\nretry\nretry:\nretry: -1\nretry: ١\nretry:  7\nretry: {}\n",
+            "9".repeat(40)
+        ),
+        expect![[r#"
+            retry 3s
+            retry 18446744073709551.615s
+        "#]],
+    );
+}
+
+#[test]
+fn comments_and_retry_are_reported_when_their_line_is_complete() {
+    check(
+        "data: a\n:b\n: c\nretry: 1\n:  \n:\ndata: d\n\n: e",
+        expect![[r#"
+        comment "b"
+        comment "c"
+        retry 1ms
+        comment " "
+        comment ""
+        message "a\nd" id=""
+    "#]],
+    );
+}
+
+#[test]
+fn an_event_without_its_blank_line_is_not_handed_out_and_its_id_does_not_count() {
+    check(
+        "id: 1\ndata: a\n\nid: 2\ndata: b\n",
+        expect![[r#"
+        message "a" id="1"
+    "#]],
+    );
+    check("data: a", expect![""]);
+    let mut decoder = Decoder::resuming(Limits::default(), "1");
+    decoder.push(b"id: 2\nevent: x\ndata: half\nda").unwrap();
+    assert_eq!(decoder.next(), None);
+    decoder.reset();
+    decoder.push("\u{FEFF}data: whole\n\n".as_bytes()).unwrap();
+    let Some(Item::Event(event)) = decoder.next() else { panic!("an event") };
+    assert_eq!((&*event.event_type, &*event.data, &*event.id), ("message", "whole", "1"));
+}
+
+#[test]
+fn what_is_not_utf8_is_replaced_never_split() {
+    check(
+        b"event: \xFF\ndata: \xE2\x82\n\xE2\x82\xAC\ndata: \xE2\x82\xAC\xF0\x9F\nid: \x80\n\n",
+        expect![[r#"
+        � "�\n€�" id="�"
+    "#]],
+    );
+}
+
+#[test]
+fn an_event_over_the_limit_is_an_error_that_names_it() {
+    let limits = Limits::with_event_bytes_max(16);
+    check_within(
+        limits,
+        b"data: 0123456789\n\ndata: a\n\n",
+        &expect![[r#"
+        message "0123456789" id=""
+        message "a" id=""
+    "#]],
+    );
+    for too_large in
+        ["data: a\n\ndata: 01234567890\n\n", "data: a\n\ndata: 01234\ndata: 567890", "data: a\n\n: 0123456789abcde"]
+    {
+        check_within(
+            limits,
+            too_large.as_bytes(),
+            &expect![[r#"
+            message "a" id=""
+            an event is larger than the limit of 16 bytes
+        "#]],
+        );
+    }
+}
+
+#[test]
+fn a_decoder_that_failed_takes_nothing_until_it_is_reset() {
+    let mut decoder = Decoder::new(Limits::with_event_bytes_max(8));
+    assert_eq!(decoder.push(b"data: a\n\ndata: 0123"), Err(TooLarge { limit: 8 }));
+    assert_eq!(decoder.push(b"\n\n"), Err(TooLarge { limit: 8 }));
+    assert!(matches!(decoder.next(), Some(Item::Event(event)) if event.data == "a"));
+    assert_eq!(decoder.next(), None);
+    decoder.reset();
+    decoder.push(b"data: b\n\n").unwrap();
+    assert!(matches!(decoder.next(), Some(Item::Event(event)) if event.data == "b"));
+}
+
+#[test]
+fn the_last_event_id_is_that_of_the_last_item_taken() {
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.push(b"id: 1\ndata: a\n\nid: 2\ndata: b\n\n").unwrap();
+    decoder.next();
+    assert_eq!(decoder.last_event_id(), "1");
+    decoder.push(b"id: 3\n\n").unwrap();
+    decoder.next();
+    assert_eq!(decoder.last_event_id(), "2");
+    decoder.next();
+    assert_eq!(decoder.last_event_id(), "3");
+}
+
+/// Counts bytes visited rather than time. Four visits a byte is what an unfinished line costs: searched, held, put
+/// into the event, moved to the front.
+#[test]
+fn work_is_linear_in_the_bytes_however_they_are_cut() {
+    let inputs = [
+        format!("data: {}\n\n", "x".repeat(100_000)),
+        "data\n".repeat(20_000) + "\n",
+        "data: x\n\n".repeat(10_000),
+        ":\n".repeat(50_000),
+        "\r\n".repeat(50_000),
+        format!("id: {}\n{}", "x".repeat(50_000), "data\n\n".repeat(10_000)),
+        format!("data: {}\n", "x".repeat(1_000)).repeat(100),
+    ];
+    for input in inputs {
+        for size in [1, 2, 3, 7, 64, 4096, input.len()] {
+            let mut decoder = Decoder::new(Limits::default());
+            for chunk in input.as_bytes().chunks(size) {
+                decoder.push(chunk).unwrap();
+                while decoder.next().is_some() {}
+            }
+            let visited = decoder.visited();
+            assert!(visited <= 4 * input.len(), "{visited} visits for {} bytes in chunks of {size}", input.len());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_decodes_to_the_same(
+        events in prop::collection::vec(("[^\\p{Cc}]{1,12}", "[^\r]{0,40}", "[^\r\n\0]{0,8}"), 0..8),
+        size in 1_usize..40,
+    ) {
+        let mut bytes = Vec::new();
+        for (name, data, id) in &events {
+            encode::id(&mut bytes, id);
+            encode::event_type(&mut bytes, &EventName::parse(name).unwrap());
+            encode::data(&mut bytes, data.as_bytes());
+            encode::end(&mut bytes);
+        }
+        let mut decoder = Decoder::new(Limits::default());
+        let mut decoded = Vec::new();
+        for chunk in bytes.chunks(size) {
+            decoder.push(chunk).unwrap();
+            while let Some(item) = decoder.next() {
+                let Item::Event(event) = item.into_owned() else { panic!("an event") };
+                decoded.push((event.event_type.into_owned(), event.data.into_owned(), event.id.into_owned()));
+            }
+        }
+        prop_assert_eq!(decoded, events);
+    }
+
+    #[test]
+    fn any_bytes_cut_anywhere_decode_as_when_whole(
+        tokens in prop::collection::vec(prop::sample::select(&crate::tests::TOKENS[..]), 0..60),
+        cuts in prop::collection::vec(1_usize..20, 1..20),
+    ) {
+        let input = tokens.concat();
+        let mut rest = input.as_slice();
+        let mut chunks = Vec::new();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, after) = rest.split_at((*cut).min(rest.len()));
+            chunks.push(chunk);
+            rest = after;
+        }
+        let limits = Limits::default();
+        prop_assert_eq!(render(limits, chunks), render(limits, [input.as_slice()]));
+    }
+}

@@ -8,10 +8,13 @@
 
 mod clock;
 mod close_reason;
+#[cfg(any(test, feature = "contract-suite"))]
+pub mod contract;
 mod durability;
 mod epoch;
 mod error;
 mod log;
+mod memory;
 mod offset;
 mod record;
 mod stream_name;
@@ -24,6 +27,7 @@ pub use error::{Error, ErrorKind};
 pub use log::{
     Alias, Create, Entry, Expiry, Health, Log, LogFuture, NewRecord, Origin, ReadLimit, Settings, StreamHead, StreamKey,
 };
+pub use memory::MemoryLog;
 pub use offset::Offset;
 pub use record::Record;
 pub use stream_name::{InvalidStreamName, StreamName};

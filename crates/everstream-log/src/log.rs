@@ -133,6 +133,14 @@ pub struct ReadLimit {
     pub bytes_max: usize,
 }
 
+impl ReadLimit {
+    /// Whether one more record may follow `records` records of `bytes` bytes in all.
+    #[must_use]
+    pub const fn admits(&self, records: usize, bytes: usize) -> bool {
+        records == 0 || (records < self.records_max && bytes < self.bytes_max)
+    }
+}
+
 /// Whether the engine can work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -176,6 +184,8 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// entries of one stream may be in one call.
     ///
     /// # Errors
+    /// `StreamNotFound`, `StreamClosed`, `OffsetBeyondTail` (an entry does not start at its stream's tail): nothing of
+    /// the call was appended and the engine works on.
     /// `ReadOnly`, `Storage`: none of the entries is acknowledged, and the engine refuses every further write until it
     /// is reopened (so that nothing can be appended behind a hole).
     fn commit(&self, entries: Vec<Entry>) -> LogFuture<'_, ()>;
@@ -183,7 +193,7 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// Records from `from` on, in order and without a gap; empty at the tail.
     ///
     /// # Errors
-    /// `StreamNotFound` (the incarnation was deleted), `OffsetTrimmed`, `Storage`.
+    /// `StreamNotFound` (the incarnation was deleted), `OffsetTrimmed`, `OffsetBeyondTail`, `Storage`.
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>>;
 
     /// Moves the deadline of a stream. Not synced: a deadline that a crash sets back a little is harmless.

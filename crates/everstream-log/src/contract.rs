@@ -1,0 +1,94 @@
+//! The suite every engine passes: one function per behaviour of the contract, written against [`Log`] alone.
+//!
+//! An engine says where it lives with a [`Place`] and names the suite once in its tests:
+//!
+//! ```ignore
+//! everstream_log::contract!(TemporaryDirectory::new());
+//! ```
+//!
+//! Each behaviour becomes a `#[tokio::test]` with a place of its own.
+
+mod append;
+mod create;
+mod lifetime;
+mod random;
+mod read;
+mod reopen;
+mod sample;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::Log;
+
+pub use append::*;
+pub use create::*;
+pub use lifetime::*;
+pub use random::*;
+pub use read::*;
+pub use reopen::*;
+
+/// How many streams the engine of a [`Place`] must take, and not one more.
+pub const STREAMS_MAX: u64 = 64;
+
+/// Where an engine lives, such as a directory that goes away with this value.
+pub trait Place: Send + Sync {
+    /// Whether the engine still has what it acknowledged after [`Log::close`] and [`Place::open`].
+    const KEEPS: bool;
+
+    /// Opens the engine, bounded to [`STREAMS_MAX`] streams. Empty at first; called again once the log of before was
+    /// closed and dropped.
+    fn open(&self) -> impl Future<Output = Arc<dyn Log>> + Send;
+}
+
+/// Makes a `#[tokio::test]` of each behaviour; the expression makes a fresh [`Place`].
+#[macro_export]
+macro_rules! contract {
+    ($place:expr) => {
+        $crate::contract! { @each $place;
+            a_created_stream_is_found_as_it_was_made
+            a_stream_can_be_made_with_records_and_closed_at_once
+            a_name_is_made_once
+            an_alias_leads_to_its_stream_and_belongs_to_one
+            a_refused_creation_leaves_nothing_behind
+            streams_are_bounded
+            offsets_are_dense
+            an_entry_is_appended_whole
+            several_entries_of_one_stream_fit_in_one_commit
+            a_commit_with_one_bad_entry_appends_nothing
+            a_closed_stream_takes_no_more
+            a_close_keeps_reason_time_and_detail
+            an_entry_without_records_or_close_changes_nothing
+            an_empty_commit_is_acknowledged
+            many_streams_grow_side_by_side
+            a_read_starts_anywhere_and_is_empty_at_the_tail
+            a_read_stops_at_its_limits_but_returns_one_record
+            a_read_beyond_the_tail_is_refused
+            records_keep_their_bytes_and_times
+            a_large_record_is_one_record
+            bytes_count_the_data
+            a_deadline_is_reported_once_reached
+            a_touch_moves_the_deadline
+            a_touch_of_what_is_not_there_is_refused
+            expired_streams_come_earliest_first_and_bounded
+            open_relays_are_the_relayed_streams_not_closed
+            a_deleted_stream_is_gone_with_its_alias_and_deadline
+            a_name_made_again_is_another_stream
+            deleting_another_life_deletes_nothing
+            a_deleted_stream_takes_no_records
+            a_ready_engine_says_so_and_a_closed_one_refuses_everything
+            what_was_acknowledged_is_there_after_a_reopen
+            a_stream_goes_on_after_a_reopen
+            a_deleted_stream_stays_deleted_after_a_reopen
+            random_operations_answer_as_the_memory_engine_does
+        }
+    };
+    (@each $place:expr; $($behaviour:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $behaviour() {
+                $crate::contract::$behaviour($place).await;
+            }
+        )*
+    };
+}

@@ -1,0 +1,225 @@
+//! Random operations, answered by the engine and by the memory engine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+
+use super::sample::*;
+use super::{Place, STREAMS_MAX};
+use crate::{
+    CloseReason, Closure, Create, Entry, ErrorKind, Log, MemoryLog, NewRecord, Offset, ReadLimit, StreamHead,
+    StreamKey, Timestamp,
+};
+
+const OPERATIONS: usize = 1_500;
+
+/// A fresh seed at each run; a failure prints it.
+pub async fn random_operations_answer_as_the_memory_engine_does<P: Place>(place: P) {
+    random_operations(place, fastrand::u64(..)).await;
+}
+
+/// The same with a given seed, to repeat a failure.
+pub async fn random_operations<P: Place>(place: P, seed: u64) {
+    let mut duel = Duel {
+        subject: place.open().await,
+        oracle: Arc::new(MemoryLog::new(STREAMS_MAX)),
+        keys: HashMap::new(),
+        rng: Rng::with_seed(seed),
+        now: NOW,
+        at: String::new(),
+    };
+    for step in 0..OPERATIONS {
+        duel.at = format!("seed {seed}, operation {step}");
+        duel.step().await;
+        if P::KEEPS && duel.rng.usize(0..300) == 0 {
+            ok(duel.subject.close().await);
+            // The old engine lets go of its place before the next one is opened.
+            duel.subject = Arc::new(MemoryLog::new(0));
+            duel.subject = place.open().await;
+        }
+    }
+    duel.compare_all().await;
+}
+
+/// Two logs that must not differ in anything but the numbers they give to streams.
+struct Duel {
+    subject: Arc<dyn Log>,
+    oracle: Arc<MemoryLog>,
+    /// The oracle's key of each incarnation to the subject's.
+    keys: HashMap<StreamKey, StreamKey>,
+    rng: Rng,
+    now: Timestamp,
+    at: String,
+}
+
+impl Duel {
+    async fn step(&mut self) {
+        self.now = self.now.plus(Duration::from_millis(self.rng.u64(0..50)));
+        match self.rng.u32(0..100) {
+            0..20 => self.create().await,
+            20..65 => self.commit().await,
+            65..80 => self.read().await,
+            80..88 => self.touch().await,
+            88..95 => self.delete().await,
+            _ => self.compare_indexes().await,
+        }
+    }
+
+    /// One of few names, so that they collide and come again.
+    fn any_name(&mut self) -> String {
+        format!("s/{}", self.rng.u32(0..24))
+    }
+
+    fn any_deadline(&mut self) -> Option<Timestamp> {
+        let after = Duration::from_millis(self.rng.u64(0..2_000));
+        self.rng.bool().then(|| self.now.plus(after))
+    }
+
+    fn any_records(&mut self) -> Vec<NewRecord> {
+        let count = self.rng.usize(0..5);
+        let mut records = Vec::new();
+        for _ in 0..count {
+            let len = if self.rng.u32(0..50) == 0 { 20_000 } else { self.rng.usize(0..60) };
+            let data: Bytes = std::iter::repeat_with(|| self.rng.u8(..)).take(len).collect();
+            records.push(NewRecord { time: self.now, data });
+        }
+        records
+    }
+
+    fn any_closure(&mut self, one_in: u32) -> Option<Closure> {
+        let reason = self.rng.choice(CloseReason::ALL)?;
+        (self.rng.u32(0..one_in) == 0).then(|| Closure { at: self.now, ..closure(reason) })
+    }
+
+    /// An incarnation, present or past.
+    fn any_key(&mut self) -> Option<StreamKey> {
+        let mut keys: Vec<StreamKey> = self.keys.keys().copied().collect();
+        keys.sort();
+        self.rng.choice(keys)
+    }
+
+    fn subject_key(&self, key: StreamKey) -> StreamKey {
+        self.keys.get(&key).copied().unwrap_or(StreamKey(u64::MAX))
+    }
+
+    async fn create(&mut self) {
+        let called = self.any_name();
+        let mut create = stream(&called);
+        if self.rng.bool() {
+            create = with_alias(create, &format!("alias {}", self.rng.u32(0..24)));
+        }
+        if self.rng.bool() {
+            create = relayed(create);
+        }
+        create = Create {
+            at: self.now,
+            expires_at: self.any_deadline(),
+            records: self.any_records(),
+            closure: self.any_closure(8),
+            ..create
+        };
+        let expected = self.oracle.create(create.clone()).await;
+        let answer = self.subject.create(create).await;
+        match (answer, expected) {
+            (Ok(mut made), Ok(expected)) => {
+                self.keys.insert(expected.key, made.key);
+                made.key = expected.key;
+                assert_eq!(made, expected, "{}", self.at);
+            }
+            (answer, expected) => assert_eq!(kind(&answer), kind(&expected), "create, {}", self.at),
+        }
+    }
+
+    async fn commit(&mut self) {
+        let mut tails: HashMap<StreamKey, Offset> = HashMap::new();
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..self.rng.usize(1..6) {
+            let called = self.any_name();
+            let Some(head) = ok(self.oracle.open(&name(&called)).await) else { continue };
+            if head.closure.is_some() && self.rng.u32(0..20) != 0 {
+                continue;
+            }
+            let tail = tails.entry(head.key).or_insert(head.tail);
+            let misplaced = u64::from(self.rng.u32(0..60) == 0);
+            let first = tail.plus(misplaced);
+            let records = self.any_records();
+            *tail = tail.plus(records.len() as u64);
+            let entry = Entry { stream: head.key, first, records, closure: self.any_closure(15) };
+            theirs.push(Entry { stream: self.subject_key(head.key), ..entry.clone() });
+            ours.push(entry);
+        }
+        let expected = self.oracle.commit(ours).await;
+        let answer = self.subject.commit(theirs).await;
+        assert_eq!(kind(&answer), kind(&expected), "commit, {}", self.at);
+    }
+
+    async fn read(&mut self) {
+        let Some(key) = self.any_key() else { return };
+        let from = Offset(self.rng.u64(0..40));
+        let limit = ReadLimit { records_max: self.rng.usize(0..30), bytes_max: self.rng.usize(0..2_000) };
+        self.compare_read(key, from, limit).await;
+    }
+
+    async fn compare_read(&self, key: StreamKey, from: Offset, limit: ReadLimit) {
+        let expected = self.oracle.read(key, from, limit).await;
+        let answer = self.subject.read(self.subject_key(key), from, limit).await;
+        match (answer, expected) {
+            (Ok(answer), Ok(expected)) => assert_eq!(answer, expected, "{}", self.at),
+            (answer, expected) => assert_eq!(kind(&answer), kind(&expected), "read, {}", self.at),
+        }
+    }
+
+    async fn touch(&mut self) {
+        let Some(key) = self.any_key() else { return };
+        let deadline = self.any_deadline();
+        let expected = self.oracle.touch(key, deadline).await;
+        let answer = self.subject.touch(self.subject_key(key), deadline).await;
+        assert_eq!(kind(&answer), kind(&expected), "touch, {}", self.at);
+    }
+
+    async fn delete(&mut self) {
+        let called = name(&self.any_name());
+        let held = ok(self.oracle.open(&called).await).map(|head| head.key);
+        let past = self.rng.u32(0..4) == 0;
+        let Some(key) = held.filter(|_| !past).or_else(|| self.any_key()) else { return };
+        ok(self.oracle.delete(&called, key).await);
+        ok(self.subject.delete(&called, self.subject_key(key)).await);
+    }
+
+    async fn compare_indexes(&mut self) {
+        let sorted = |mut names: Vec<crate::StreamName>| {
+            names.sort();
+            names
+        };
+        let expected = sorted(ok(self.oracle.expired(self.now, usize::MAX).await));
+        assert_eq!(sorted(ok(self.subject.expired(self.now, usize::MAX).await)), expected, "{}", self.at);
+        let expected = sorted(ok(self.oracle.open_relays().await));
+        assert_eq!(sorted(ok(self.subject.open_relays().await)), expected, "{}", self.at);
+        for number in 0..24 {
+            let alias = alias(&format!("alias {number}"));
+            let expected = ok(self.oracle.find_alias(&alias).await);
+            assert_eq!(ok(self.subject.find_alias(&alias).await), expected, "{}", self.at);
+        }
+        assert_eq!(self.subject.stream_count(), self.oracle.stream_count(), "{}", self.at);
+    }
+
+    async fn compare_all(&mut self) {
+        self.compare_indexes().await;
+        for number in 0..24 {
+            let called = name(&format!("s/{number}"));
+            let translate = |head: StreamHead| StreamHead { key: self.subject_key(head.key), ..head };
+            let expected = ok(self.oracle.open(&called).await).map(translate);
+            assert_eq!(ok(self.subject.open(&called).await), expected, "{}", self.at);
+        }
+        for key in self.keys.keys() {
+            self.compare_read(*key, Offset::ZERO, UNBOUNDED).await;
+        }
+    }
+}
+
+fn kind<T>(result: &Result<T, crate::Error>) -> Option<ErrorKind> {
+    result.as_ref().err().map(crate::Error::kind)
+}

@@ -1,0 +1,13 @@
+//! The hub over the memory engine, on a paused clock.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test joins its own tasks and fails by panicking"
+)]
+
+mod append;
+mod lifetime;
+mod random;
+mod rig;
+mod subscription;

@@ -1,0 +1,118 @@
+//! The reasons of refusals. One table: the word, the status and the title of each.
+
+use http::StatusCode;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $status:ident, $title:literal;)+) => {
+        /// Why a request was refused: stable, to branch on. Each has one status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word in the problem document.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The status it is sent with.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            /// The title: the same for every problem of this code.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request breaks HTTP itself.
+    BadRequest = "bad_request", BAD_REQUEST, "Malformed request";
+    /// No `Host`, more than one, or one that is no host.
+    InvalidHost = "invalid_host", BAD_REQUEST, "Missing or malformed Host";
+    /// The path names no lawful stream.
+    InvalidStreamName = "invalid_stream_name", BAD_REQUEST, "Not a stream name";
+    /// A query parameter is missing.
+    MissingParameter = "missing_parameter", BAD_REQUEST, "Missing parameter";
+    /// A query parameter has no lawful value.
+    InvalidParameter = "invalid_parameter", BAD_REQUEST, "Invalid parameter";
+    /// A request header has no lawful value.
+    InvalidHeader = "invalid_header", BAD_REQUEST, "Invalid header";
+    /// The body is not what its type says.
+    InvalidBody = "invalid_body", BAD_REQUEST, "Invalid body";
+    /// An event in the body cannot be stored.
+    InvalidEvent = "invalid_event", BAD_REQUEST, "Invalid event";
+    /// The body ended before its announced end.
+    IncompleteBody = "incomplete_body", BAD_REQUEST, "Incomplete body";
+    /// Nothing is at this path.
+    PathNotFound = "path_not_found", NOT_FOUND, "No such path";
+    /// No stream of this name, or it has expired.
+    StreamNotFound = "stream_not_found", NOT_FOUND, "No such stream";
+    /// The resource has no such method; `Allow` says which it has.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// `Accept` excludes everything the resource can be sent as.
+    NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "Nothing acceptable to send";
+    /// The stream exists with other settings.
+    StreamExists = "stream_exists", CONFLICT, "Stream exists with other settings";
+    /// The stream is closed: nothing can be appended.
+    StreamClosed = "stream_closed", CONFLICT, "Stream is closed";
+    /// The body's type is not the stream's.
+    ContentTypeMismatch = "content_type_mismatch", CONFLICT, "Content type differs from the stream's";
+    /// The stream holds as much as `max_stream_bytes` allows.
+    StreamFull = "stream_full", CONFLICT, "Stream is full";
+    /// The `Idempotency-Key` was used with another body.
+    IdempotencyKeyReused = "idempotency_key_reused", CONFLICT, "Idempotency-Key used for another request";
+    /// The ask was stopped before it began.
+    Stopped = "stopped", CONFLICT, "Stopped before it began";
+    /// The position is before the first record held.
+    OffsetTrimmed = "offset_trimmed", GONE, "Position is no longer held";
+    /// The position is after the last record.
+    OffsetBeyondTail = "offset_beyond_tail", BAD_REQUEST, "Position is beyond the tail";
+    /// The body is longer than `max_body_bytes`.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// An event or record is longer than `max_event_bytes`.
+    EventTooLarge = "event_too_large", PAYLOAD_TOO_LARGE, "Event too large";
+    /// The request target is longer than `max_head_bytes` allows.
+    TargetTooLong = "target_too_long", URI_TOO_LONG, "Request target too long";
+    /// The body has a type that the resource does not take.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// The head is longer than `max_head_bytes`, or has too many headers.
+    HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Request head too large";
+    /// One address holds as many connections as `max_connections_per_address` allows.
+    TooManyConnectionsFromAddress = "too_many_connections_from_address", TOO_MANY_REQUESTS,
+        "Too many connections from this address";
+    /// The mount has as many asks in flight as it allows.
+    TooManyAsks = "too_many_asks", TOO_MANY_REQUESTS, "Too many asks in flight";
+    /// The method is none that this server knows.
+    MethodUnknown = "method_unknown", NOT_IMPLEMENTED, "Unknown method";
+    /// A fault of the server's own.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+    /// The log's medium failed, or its content is not what was written.
+    StorageFailed = "storage_failed", INTERNAL_SERVER_ERROR, "Storage failed";
+    /// The upstream could not be reached or broke the connection before it answered.
+    UpstreamUnreachable = "upstream_unreachable", BAD_GATEWAY, "Upstream unreachable";
+    /// The upstream's answer cannot be carried on.
+    UpstreamFailed = "upstream_failed", BAD_GATEWAY, "Upstream failed";
+    /// The upstream did not answer in time.
+    UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "Upstream timed out";
+    /// The log takes no writes since one failed; reads go on.
+    LogReadOnly = "log_read_only", SERVICE_UNAVAILABLE, "Writes are refused";
+    /// As many streams as `max_streams` allows.
+    TooManyStreams = "too_many_streams", SERVICE_UNAVAILABLE, "Too many streams";
+    /// A bound on work in flight was reached.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
+    /// As many connections as `max_connections` allows.
+    TooManyConnections = "too_many_connections", SERVICE_UNAVAILABLE, "Too many connections";
+    /// The server is about to exit.
+    Draining = "draining", SERVICE_UNAVAILABLE, "Shutting down";
+}

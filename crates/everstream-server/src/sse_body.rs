@@ -1,0 +1,1 @@
+//! A subscription as a response body.

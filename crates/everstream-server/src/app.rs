@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use everstream_log::Clock;
+use everstream_hub::Hub;
 use http::Uri;
 
 use crate::access::Access;
@@ -15,10 +15,10 @@ use crate::{health, protocols};
 /// The state of one worker: cheap to clone, and its handles write on the worker's own runtime.
 #[derive(Debug, Clone)]
 pub struct App {
+    /// The live streams; also the clock and the tracked tasks.
+    pub hub: Hub,
     /// The checked configuration.
     pub config: Arc<Config>,
-    /// The wall time.
-    pub clock: Arc<dyn Clock>,
     /// Who may do what.
     pub access: Access,
     /// Where this server listens: how the demo's mount finds its upstream.

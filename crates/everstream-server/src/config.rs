@@ -5,16 +5,26 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use everstream_hub::HubConfig;
 use everstream_log::Durability;
 
 pub use error::{ConfigError, Source};
+pub use file::FileText;
+pub use flags::ServeArgs;
 pub use key::Key;
+pub use load::load;
+pub use resolve::{Layers, Resolved, resolve};
 pub use upstream::{BaseUrl, Dialect, MountPath, OnDisconnect, UPSTREAM_KEYS, Upstream};
 pub use value::{ByteSize, Invalid, Limit, Origin, Value};
 
+mod environment;
 mod error;
+mod file;
+mod flags;
 mod key;
 mod layer;
+mod load;
+mod resolve;
 mod upstream;
 mod value;
 
@@ -25,23 +35,27 @@ key::keys! {
         upstreams: Vec<Upstream>,
     }
     /// Address and port to listen on; port `0` takes a free one.
-    listen: SocketAddr = "127.0.0.1:8000", flag;
-    /// Directory of the log. With `durability = "memory"` nothing is written and no directory is used.
-    data_dir: PathBuf = "everstream-data", flag;
+    listen: SocketAddr = "127.0.0.1:8000", flag "listen";
+    /// Directory of the log; `everstream-data` if none is named, and none at all with `durability = "memory"`.
+    data_dir: Option<PathBuf> = "", flag "data-dir";
     /// What an acknowledged append survives: `memory` nothing, `os` the death of the process, `fsync` a power cut.
-    durability: Durability = "os", flag;
+    durability: Durability = "os", flag "durability";
     /// Silence after which a subscription gets a comment line; `0` turns them off.
-    keep_alive: Limit<Duration> = "15s", flag;
+    keep_alive: Limit<Duration> = "15s", flag "keep-alive";
     /// How long clients wait before they reconnect (`retry:`); each is told 0.5 to 1.5 times of it.
-    retry: Duration = "2s", flag;
+    retry: Duration = "2s", flag "retry";
     /// How long a long-poll waits for news.
-    long_poll_timeout: Duration = "30s", flag;
+    long_poll_timeout: Duration = "30s", flag "long-poll-timeout";
     /// How long a shutdown waits for relays, and for the last bytes of answers.
-    drain_timeout: Duration = "10s", flag;
+    drain_timeout: Duration = "10s", flag "drain-timeout";
     /// Age at which a subscription is ended so that its client reconnects; `0` lets it live on.
     max_subscription_age: Limit<Duration> = "0";
     /// Time a client has to send a request's head.
     head_timeout: Duration = "10s";
+    /// Time a connection may be idle between two requests, the next one's head included.
+    idle_timeout: Duration = "75s";
+    /// Time a client may leave sent bytes unread or unacknowledged before its connection is dropped.
+    peer_timeout: Duration = "60s";
     /// Largest request head.
     max_head_bytes: ByteSize = "16KiB";
     /// Largest request body; a streaming append has no bound of its own.
@@ -55,21 +69,45 @@ key::keys! {
     /// Connections at a time; further ones are answered 503.
     max_connections: NonZeroUsize = "50000";
     /// Subscriptions of one stream at a time.
-    max_subscribers_per_stream: NonZeroUsize = "50000";
+    max_subscribers_per_stream: NonZeroUsize = "100000";
     /// Connections of one client address at a time; `0` is no bound, as a reverse proxy needs it.
     max_connections_per_address: Limit<NonZeroUsize> = "0";
-    /// Time without an append, read or subscription after which a stream expires that was made without a time of its own; `0` is never.
-    ttl: Limit<Duration> = "0";
-    /// Time after its close at which a stream expires; `0` is never.
-    closed_ttl: Limit<Duration> = "0";
+    /// Time without an append, read or subscription after which an open stream expires that was made without an expiry
+    /// of its own; `0` is never.
+    ttl: Limit<Duration> = "168h";
+    /// Time after its close at which such a stream expires; `0` is never.
+    closed_ttl: Limit<Duration> = "24h";
+    /// How often expired and idle streams are looked for.
+    sweep_interval: Duration = "1s";
+    /// Time without use after which a stream leaves memory; its log stays.
+    evict_after: Duration = "60s";
+    /// Recent frames a stream in memory keeps; a subscriber further behind reads the log.
+    max_ring_frames: NonZeroUsize = "1024";
+    /// Bytes of those frames.
+    max_ring_bytes: ByteSize = "256KiB";
+    /// Bytes one read of the log brings for a subscriber that catches up.
+    catch_up_bytes: ByteSize = "128KiB";
+    /// Appends that wait for a stream writer; more make their publishers wait.
+    max_queued_appends: NonZeroUsize = "1024";
     /// Origins whose pages may call the server, each exactly as a browser sends it.
     cors_origins: Vec<Origin> = "";
     /// Whether pages of those origins may send credentials.
     cors_credentials: bool = "false";
     /// Whether an address that is not loopback may be bound although nothing is asked of clients.
-    insecure: bool = "false", flag;
+    insecure: bool = "false", flag "insecure";
     /// Whether the demo is served: `auto` does while no upstream is configured.
     demo: Demo = "auto";
+    /// Threads that serve connections; `0` is one for each processor.
+    workers: Limit<NonZeroUsize> = "0";
+}
+
+/// Where the log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In this process only.
+    Memory,
+    /// In this directory.
+    Disk(PathBuf),
 }
 
 /// Whether the demo is served.
@@ -104,6 +142,34 @@ impl Config {
     /// Never: the defaults are checked by a test.
     pub fn defaults() -> Result<Self, ConfigError> {
         Self::check(&layer::Settings::defaults(KEYS, String::new()), Vec::new())
+    }
+
+    /// Where the log is kept.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        match (&self.data_dir, self.durability) {
+            (None, Durability::Memory) => Storage::Memory,
+            (None, Durability::Os | Durability::Fsync) => Storage::Disk("everstream-data".into()),
+            (Some(directory), _) => Storage::Disk(directory.clone()),
+        }
+    }
+
+    /// The hub's bounds.
+    #[must_use]
+    pub fn hub(&self) -> HubConfig {
+        HubConfig {
+            record_bytes_max: self.max_event_bytes.0,
+            stream_bytes_max: self.max_stream_bytes.get().map_or(u64::MAX, |bytes| bytes.0 as u64),
+            subscribers_per_stream_max: self.max_subscribers_per_stream.get(),
+            ring_bytes_max: self.max_ring_bytes.0,
+            ring_frames_max: self.max_ring_frames.get(),
+            catch_up_bytes_max: self.catch_up_bytes.0,
+            queued_appends_max: self.max_queued_appends.get(),
+            idle_max: self.evict_after,
+            ttl: self.ttl.get().unwrap_or_default(),
+            closed_ttl: self.closed_ttl.get().unwrap_or_default(),
+            sweep_interval: self.sweep_interval,
+        }
     }
 
     /// Whether the demo's routes and mount are there.

@@ -14,19 +14,17 @@ pub struct Key {
     pub example: &'static str,
     /// The value it has when nobody sets it; none when it has to be set.
     pub default: Option<&'static str>,
-    /// Whether it is a flag of `serve` too.
-    pub is_flag: bool,
+    /// Its name among the flags of `serve`, without dashes; none when it is no flag.
+    pub flag: Option<&'static str>,
 }
 
 macro_rules! keys {
-    (@flag) => { false };
-    (@flag flag) => { true };
-    (@default) => { None };
-    (@default $default:literal) => { Some($default) };
+    (@option) => { None };
+    (@option $literal:literal) => { Some($literal) };
     (
         $(#[doc = $struct_doc:literal])+
         struct $config:ident, table $table:ident { $($(#[doc = $extra_doc:literal])+ $extra:ident: $extra_type:ty,)* }
-        $($(#[doc = $doc:literal])+ $name:ident: $type:ty $(= $default:literal)? $(, $flag:ident)?;)+
+        $($(#[doc = $doc:literal])+ $name:ident: $type:ty $(= $default:literal)? $(, flag $flag:literal)?;)+
     ) => {
         $(#[doc = $struct_doc])+
         #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +40,8 @@ macro_rules! keys {
                 doc: concat!($($doc),+),
                 kind: <$type as $crate::config::Value>::KIND,
                 example: <$type as $crate::config::Value>::EXAMPLE,
-                default: $crate::config::key::keys!(@default $($default)?),
-                is_flag: $crate::config::key::keys!(@flag $($flag)?),
+                default: $crate::config::key::keys!(@option $($default)?),
+                flag: $crate::config::key::keys!(@option $($flag)?),
             },
         )+];
 

@@ -15,13 +15,16 @@ pub(super) struct Raw {
     pub(super) source: Source,
 }
 
-/// The values of one table: the keys of `table`, in the winning layer's version.
+/// What one source says, by key.
+pub(super) type Layer = BTreeMap<&'static str, Raw>;
+
+/// The values of one table: what the strongest layer says of each key.
 #[derive(Debug)]
 pub(super) struct Settings {
     table: &'static [Key],
     /// `upstreams.openai.` before every key in messages; empty at the top level.
     prefix: String,
-    values: BTreeMap<&'static str, Raw>,
+    values: Layer,
 }
 
 impl Settings {
@@ -32,7 +35,7 @@ impl Settings {
     }
 
     /// Puts `layer` over what is there.
-    pub(super) fn overlay(mut self, layer: BTreeMap<&'static str, Raw>) -> Self {
+    pub(super) fn overlay(mut self, layer: Layer) -> Self {
         self.values.extend(layer);
         self
     }
@@ -43,10 +46,26 @@ impl Settings {
             let example = self.table.iter().find(|key| key.name == name).map_or("", |key| key.example);
             return Err(ConfigError::new(format!("{}{name} is missing; try {name} = {example:?}", self.prefix)));
         };
-        T::parse(&raw.text).map_err(|why| {
-            let Raw { text, source } = raw;
-            let Self { prefix, .. } = self;
-            ConfigError::new(format!("{prefix}{name} = {text:?} ({source}) {why}; try {:?}", T::EXAMPLE))
-        })
+        T::parse(&raw.text).map_err(|why| self.refusal(name, &why.0, T::EXAMPLE))
+    }
+
+    /// The error that the value of `name` is wrong, because it `why`.
+    pub(super) fn refusal(&self, name: &str, why: &str, example: &str) -> ConfigError {
+        let written = self.values.get(name).map(|raw| format!(" = {:?} ({})", raw.text, raw.source));
+        ConfigError::new(format!("{}{name}{} {why}; try {example:?}", self.prefix, written.unwrap_or_default()))
+    }
+
+    /// Every value with its place, in the order of the table.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'static str, &Raw)> {
+        self.table.iter().filter_map(|key| Some((key.name, self.values.get(key.name)?)))
+    }
+}
+
+/// The key of `table` that `name` is, or the words that lead from it to the nearest one.
+pub(super) fn find_key(table: &'static [Key], name: &str) -> Result<&'static Key, String> {
+    let distance = |key: &&Key| strsim::damerau_levenshtein(key.name, name);
+    match table.iter().find(|key| key.name == name) {
+        Some(key) => Ok(key),
+        None => Err(table.iter().min_by_key(distance).map_or_else(String::new, |key| format!("; try {}", key.name))),
     }
 }

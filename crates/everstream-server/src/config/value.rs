@@ -47,12 +47,12 @@ impl Value for SocketAddr {
     }
 }
 
-impl Value for PathBuf {
+impl Value for Option<PathBuf> {
     const KIND: &'static str = "path";
     const EXAMPLE: &'static str = "/var/lib/everstream";
 
     fn parse(text: &str) -> Result<Self, Invalid> {
-        if text.is_empty() { Err(invalid("is no path")) } else { Ok(text.into()) }
+        Ok(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from))
     }
 }
 

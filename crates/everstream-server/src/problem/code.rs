@@ -70,6 +70,8 @@ codes! {
     ContentTypeMismatch = "content_type_mismatch", CONFLICT, "Content type differs from the stream's";
     /// The stream holds as much as `max_stream_bytes` allows.
     StreamFull = "stream_full", CONFLICT, "Stream is full";
+    /// Another stream holds this alias.
+    AliasTaken = "alias_taken", CONFLICT, "Alias is taken";
     /// The `Idempotency-Key` was used with another body.
     IdempotencyKeyReused = "idempotency_key_reused", CONFLICT, "Idempotency-Key used for another request";
     /// The ask was stopped before it began.
@@ -78,6 +80,8 @@ codes! {
     OffsetTrimmed = "offset_trimmed", GONE, "Position is no longer held";
     /// The position is after the last record.
     OffsetBeyondTail = "offset_beyond_tail", BAD_REQUEST, "Position is beyond the tail";
+    /// The head did not arrive within `head_timeout`.
+    HeadTimeout = "head_timeout", REQUEST_TIMEOUT, "Request head took too long";
     /// The body is longer than `max_body_bytes`.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// An event or record is longer than `max_event_bytes`.
@@ -95,6 +99,8 @@ codes! {
     TooManyAsks = "too_many_asks", TOO_MANY_REQUESTS, "Too many asks in flight";
     /// The method is none that this server knows.
     MethodUnknown = "method_unknown", NOT_IMPLEMENTED, "Unknown method";
+    /// The HTTP version is none that this server speaks.
+    VersionUnsupported = "version_unsupported", HTTP_VERSION_NOT_SUPPORTED, "HTTP version not supported";
     /// A fault of the server's own.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// The log's medium failed, or its content is not what was written.
@@ -107,9 +113,7 @@ codes! {
     UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "Upstream timed out";
     /// The log takes no writes since one failed; reads go on.
     LogReadOnly = "log_read_only", SERVICE_UNAVAILABLE, "Writes are refused";
-    /// As many streams as `max_streams` allows.
-    TooManyStreams = "too_many_streams", SERVICE_UNAVAILABLE, "Too many streams";
-    /// A bound on work in flight was reached.
+    /// A configured number (of streams, of subscribers) is reached.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
     /// As many connections as `max_connections` allows.
     TooManyConnections = "too_many_connections", SERVICE_UNAVAILABLE, "Too many connections";

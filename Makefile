@@ -1,0 +1,111 @@
+# Everstream's chores. `make run` and `make test` need nothing but Rust and Node: they set up what is missing, and say in
+# a sentence what they may not install.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+NPM := npm --prefix web --no-fund --no-audit --loglevel=error
+CARGO_TARGET_DIR ?= target
+DEBUG_BINARY := $(abspath $(CARGO_TARGET_DIR))/debug/everstream
+RELEASE_BINARY := $(abspath $(CARGO_TARGET_DIR))/release/everstream
+WEB_SOURCES := $(shell git ls-files --cached --others --exclude-standard web 2>/dev/null)
+
+##@ For everybody
+
+.PHONY: run
+run: binary ## Serve the demo on http://127.0.0.1:8000 (ARGS="--listen 127.0.0.1:9000" for more)
+	$(DEBUG_BINARY) serve $(ARGS)
+
+.PHONY: test
+test: test-rust test-web test-e2e test-sdk fuzz-smoke ## Run every test, setting up what they need
+
+.PHONY: release
+release: need-build page ## Build the optimised binary, target/release/everstream
+	cargo build --locked --release --package everstream
+	@echo "built $(RELEASE_BINARY)"
+
+.PHONY: demo-llm
+demo-llm: binary need-browser ## Show the whole way on a real language model, and check it
+	examples/local-llm/show.sh $(DEBUG_BINARY)
+
+##@ For those who change it
+
+.PHONY: check
+check: check-rust tidy deny-if-installed check-web ## Format, lints, documents, house rules, types: all but the tests
+
+.PHONY: check-rust
+check-rust: need-build page
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+
+.PHONY: tidy
+tidy: need-build ## Check the house rules: edges, sizes, words
+	cargo xtask tidy
+
+.PHONY: deny
+deny: need-build ## Check licences, sources and second copies of dependencies
+	scripts/deny.sh
+
+.PHONY: deny-if-installed
+deny-if-installed:
+	@scripts/deny.sh --if-installed
+
+.PHONY: check-web
+check-web: web/node_modules/.package-lock.json
+	$(NPM) run lint
+	$(NPM) run typecheck
+
+.PHONY: test-rust
+test-rust: binary ## Run the tests of the crates
+	scripts/nextest.sh --locked --workspace
+
+.PHONY: test-web
+test-web: web/node_modules/.package-lock.json ## Run the page's unit tests
+	$(NPM) run test
+
+.PHONY: test-e2e
+test-e2e: binary need-browser web/node_modules/.package-lock.json ## Run the page against the server in Chromium
+	EVERSTREAM_BINARY=$(DEBUG_BINARY) $(NPM) run e2e
+
+.PHONY: test-sdk
+test-sdk: binary ## Run the official OpenAI SDK against the server
+	EVERSTREAM_BINARY=$(DEBUG_BINARY) tests/sdk/run.sh
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	cargo clean
+	rm -rf web/node_modules web/page/dist examples/local-llm/node_modules examples/local-llm/.cache
+
+##@ Parts of the above
+
+.PHONY: binary
+binary: need-build page ## Build the debug binary, page included
+	cargo build --locked --package everstream
+
+.PHONY: page
+page: web/page/dist/index.html ## Build the page that the server shows
+
+web/node_modules/.package-lock.json: web/package.json web/page/package.json web/package-lock.json
+	@scripts/need.sh node
+	$(NPM) ci
+	@touch $@
+
+web/page/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	$(NPM) run build
+	@touch $@
+
+.PHONY: need-build
+need-build:
+	@scripts/need.sh cargo node cc git
+
+.PHONY: need-browser
+need-browser:
+	@scripts/need.sh chromium chromedriver
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -33,7 +33,7 @@ demo-llm: binary need-browser ## Show the whole way on a real language model, an
 ##@ For those who change it
 
 .PHONY: check
-check: check-rust tidy deny-if-installed check-web ## Format, lints, documents, house rules, types: all but the tests
+check: check-rust tidy deny check-web ## Format, lints, documents, house rules, types: all but the tests
 
 .PHONY: check-rust
 check-rust: need-build page
@@ -48,10 +48,6 @@ tidy: need-build ## Check the house rules: edges, sizes, words
 .PHONY: deny
 deny: need-build ## Check licences, sources and second copies of dependencies
 	scripts/deny.sh
-
-.PHONY: deny-if-installed
-deny-if-installed:
-	@scripts/deny.sh --if-installed
 
 .PHONY: check-web
 check-web: web/node_modules/.package-lock.json

@@ -4,27 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use everstream_log::{
-    Alias, Clock, CloseReason, Create, Epoch, Expiry, Health, Log, NewRecord, Origin, Settings, StreamName, Timestamp,
-};
-use tokio::sync::{mpsc, oneshot};
+use everstream_log::{Alias, Clock, CloseReason, Health, Log, StreamName};
+use tokio::sync::oneshot;
 
+use crate::home::Home;
 use crate::live_stream::LiveStream;
 use crate::registry::{Known, Registry};
 use crate::stream::{Append, Close, End};
-use crate::writer::{Command, Writer};
+use crate::writer::Command;
 use crate::{Error, ErrorKind, HubConfig, Stream, Tasks};
 
 /// How often a creation or a load starts over because the name changed hands meanwhile. Every further round needs
 /// another stream of that name to come or go in the same instant.
-const ATTEMPTS_MAX: usize = 16;
+pub(crate) const ATTEMPTS_MAX: usize = 16;
 
 /// The live streams of a process, on top of one log. Cheap to clone; a clone made by [`Hub::on_this_runtime`] writes the
 /// streams it loads on its own runtime.
 #[derive(Debug, Clone)]
 pub struct Hub {
     pub(crate) shared: Arc<Shared>,
-    writer: mpsc::Sender<Command>,
+    pub(crate) home: Home,
 }
 
 /// What all handles have in common.
@@ -37,123 +36,18 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
 }
 
-/// A stream to be made.
-#[derive(Debug, Clone)]
-pub struct CreateStream {
-    /// Its name.
-    pub name: StreamName,
-    /// Its media type, as its readers will see it.
-    pub content_type: String,
-    /// When it goes away; [`Expiry::Never`] leaves it to the configuration.
-    pub expiry: Expiry,
-    /// Who appends.
-    pub origin: Origin,
-    /// A second, unique handle.
-    pub alias: Option<Alias>,
-    /// Opaque bytes for its creator.
-    pub annotation: Bytes,
-    /// Its first records.
-    pub records: Vec<Bytes>,
-    /// Set when it is closed from the start.
-    pub close: Option<Close>,
-}
-
-/// A stream that is there now.
-#[derive(Debug, Clone)]
-pub struct Created {
-    /// The stream.
-    pub stream: Stream,
-    /// Whether this call made it; else it was there with equal settings and nothing was appended.
-    pub is_new: bool,
-}
-
-impl CreateStream {
-    /// An open, empty stream of `content_type` with default settings.
-    #[must_use]
-    pub fn new(name: StreamName, content_type: impl Into<String>) -> Self {
-        Self {
-            name,
-            content_type: content_type.into(),
-            expiry: Expiry::Never,
-            origin: Origin::Published,
-            alias: None,
-            annotation: Bytes::new(),
-            records: Vec::new(),
-            close: None,
-        }
-    }
-}
-
 impl Hub {
     /// A hub on `log`. Must be called inside a Tokio runtime, which will write the streams this handle loads.
     pub fn new(log: Arc<dyn Log>, clock: Arc<dyn Clock>, config: HubConfig, tasks: Tasks) -> Self {
         let shared = Arc::new(Shared { log, clock, config, tasks, registry: Registry::default() });
-        Self { writer: spawn_writer(&shared), shared }
+        Self { home: Home::here(&shared), shared }
     }
 
     /// A handle of the same hub whose streams are written on the current runtime, so that a stream's appends, its writer
     /// and its first viewers meet on one core.
     #[must_use]
     pub fn on_this_runtime(&self) -> Self {
-        Self { writer: spawn_writer(&self.shared), shared: Arc::clone(&self.shared) }
-    }
-
-    /// Makes a stream, with its first records, in one atomic step. A stream that is there with equal settings (type,
-    /// expiry, closed or not) is answered as it is.
-    ///
-    /// # Errors
-    /// `StreamExists` with other settings, `AliasTaken`, `RecordTooLarge`, `Overloaded`, `ReadOnly`, `Storage`.
-    ///
-    /// # Cancel safety
-    /// A dropped call may have made the stream or not.
-    pub async fn create(&self, create: CreateStream) -> Result<Created, Error> {
-        self.check_size(&create.records)?;
-        for _ in 0..ATTEMPTS_MAX {
-            match self.stream(&create.name).await {
-                Ok(stream) if stream.matches(&create) => return Ok(Created { stream, is_new: false }),
-                Ok(stream) => return Err(exists(&stream)),
-                Err(error) if error.kind() == ErrorKind::StreamNotFound => {}
-                Err(error) => return Err(error),
-            }
-            match self.make(&create).await {
-                Ok(stream) => return Ok(Created { stream, is_new: true }),
-                Err(error) if error.kind() == ErrorKind::StreamExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(restless(&create.name))
-    }
-
-    async fn make(&self, create: &CreateStream) -> Result<Stream, Error> {
-        let shared = &self.shared;
-        let now = shared.clock.now();
-        let Known::Absent(seen) = shared.registry.get(&create.name) else {
-            return Err(Error::new(ErrorKind::StreamExists, format!("stream {} is there", create.name)));
-        };
-        let records = create.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
-        let head = shared
-            .log
-            .create(Create {
-                name: create.name.clone(),
-                epoch: Epoch::random(),
-                settings: Settings {
-                    content_type: create.content_type.clone(),
-                    expiry: create.expiry,
-                    origin: create.origin,
-                    alias: create.alias.clone(),
-                    annotation: create.annotation.clone(),
-                },
-                at: now,
-                expires_at: shared.first_deadline(create.expiry, create.close.is_some(), now),
-                records,
-                closure: create.close.as_ref().map(|close| close.at(now)),
-            })
-            .await?;
-        let live = LiveStream::new(head, create.name.clone(), self.writer.clone(), &shared.config);
-        match shared.registry.enter(live, seen) {
-            Some(live) => Ok(self.handle(live)),
-            None => self.stream(&create.name).await,
-        }
+        Self { home: Home::here(&self.shared), shared: Arc::clone(&self.shared) }
     }
 
     /// The stream of this name.
@@ -169,7 +63,7 @@ impl Hub {
                 Known::Live(live) => live,
                 Known::Absent(seen) => {
                     let head = self.shared.log.open(name).await?.ok_or_else(|| Error::not_found(name))?;
-                    let live = LiveStream::new(head, name.clone(), self.writer.clone(), &self.shared.config);
+                    let live = LiveStream::new(head, name.clone(), self.home.clone(), &self.shared.config);
                     match self.shared.registry.enter(live, seen) {
                         Some(live) => live,
                         None => continue,
@@ -221,7 +115,7 @@ impl Hub {
     pub(crate) async fn remove(&self, live: Arc<LiveStream>, end: End) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Remove { live: Arc::clone(&live), end, reply };
-        live.writer.send(command).await.map_err(|_| Error::draining())?;
+        live.home.writer.send(command).await.map_err(|_| Error::draining())?;
         answer.await.map_err(|_| Error::draining())??;
         self.shared.registry.remove(&live);
         Ok(())
@@ -287,34 +181,13 @@ impl Hub {
         self.shared.registry.len()
     }
 
-    fn handle(&self, live: Arc<LiveStream>) -> Stream {
+    pub(crate) fn handle(&self, live: Arc<LiveStream>) -> Stream {
         live.used_ms.store(self.shared.clock.now().0, Ordering::Relaxed);
-        Stream { live, hub: Arc::clone(&self.shared) }
-    }
-
-    fn check_size(&self, records: &[Bytes]) -> Result<(), Error> {
-        let bytes_max = self.shared.config.record_bytes_max;
-        match records.iter().find(|data| data.len() > bytes_max) {
-            None => Ok(()),
-            Some(large) => {
-                let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
-                Err(Error::new(ErrorKind::RecordTooLarge, context))
-            }
-        }
+        Stream { live, hub: self.clone() }
     }
 }
 
 impl Shared {
-    fn first_deadline(&self, expiry: Expiry, is_closed: bool, now: Timestamp) -> Option<Timestamp> {
-        let ttl = match expiry {
-            Expiry::At(at) => return Some(at),
-            Expiry::Idle(ttl) => return Some(now.plus(ttl)),
-            Expiry::Never if is_closed => self.config.closed_ttl,
-            Expiry::Never => self.config.ttl,
-        };
-        (!ttl.is_zero()).then(|| now.plus(ttl))
-    }
-
     /// A stream that is watched is in use, however long it has been silent.
     pub(crate) fn has_expired(&self, live: &LiveStream) -> bool {
         let is_in_use = || live.idle_ttl(&self.config).is_some() && live.subscribers() > 0;
@@ -338,18 +211,6 @@ impl Shared {
     }
 }
 
-fn spawn_writer(shared: &Arc<Shared>) -> mpsc::Sender<Command> {
-    let commands_max = shared.config.queued_appends_max;
-    let (sender, commands) = mpsc::channel(commands_max);
-    let writer = Writer::new(Arc::clone(&shared.log), Arc::clone(&shared.clock), &shared.config, commands);
-    shared.tasks.spawn_service(|ended| writer.run(commands_max, ended));
-    sender
-}
-
-fn exists(stream: &Stream) -> Error {
-    Error::new(ErrorKind::StreamExists, format!("stream {} is there with other settings", stream.name()))
-}
-
-fn restless(name: &StreamName) -> Error {
+pub(crate) fn restless(name: &StreamName) -> Error {
     Error::new(ErrorKind::Overloaded, format!("stream {name} is made and removed faster than it can be found"))
 }

@@ -8,11 +8,15 @@
 //! `live_stream::LiveStream::publish` → [`Subscription::poll_next`].
 #![warn(missing_docs)]
 
+mod alarm;
 mod config;
 mod content;
+mod create;
+mod deadline;
 mod error;
 mod event_id;
 mod frame;
+mod home;
 mod hub;
 mod live_stream;
 mod registry;
@@ -26,9 +30,10 @@ mod writer;
 
 pub use config::HubConfig;
 pub use content::ContentKind;
+pub use create::{CreateStream, Created};
 pub use error::{Error, ErrorKind};
 pub use event_id::{EventId, InvalidEventId};
-pub use hub::{CreateStream, Created, Hub};
+pub use hub::Hub;
 pub use resume::{Opening, Reset, ResetReason, Start};
 pub use stream::{Append, Appended, Close, End, Stopped, Stream, StreamState};
 pub use subscription::{Delivery, Subscription};

@@ -1,9 +1,9 @@
 //! A stream in memory: its tail, its end and who waits for either.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +11,14 @@ use everstream_log::{
     Closure, Entry, Epoch, Expiry, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, Timestamp,
 };
 use slab::Slab;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
+use crate::alarm::{Alarm, Waiter, Wakers};
+use crate::deadline::Deadline;
+use crate::home::Home;
 use crate::resume::Held;
 use crate::ring::Ring;
 use crate::stream::{Append, End};
-use crate::writer::Command;
 use crate::{ContentKind, Error, ErrorKind, HubConfig};
 
 /// A stream in memory. Shared by its handles, subscriptions and the commands under way; the registry lets go of it when
@@ -29,8 +31,8 @@ pub(crate) struct LiveStream {
     pub(crate) settings: Settings,
     pub(crate) content: ContentKind,
     pub(crate) created_at: Timestamp,
-    /// The queue of the one writer that orders this stream.
-    pub(crate) writer: mpsc::Sender<Command>,
+    /// Where it is written.
+    pub(crate) home: Home,
     pub(crate) deadline: Deadline,
     /// When somebody last appended, read or subscribed, in milliseconds since the epoch.
     pub(crate) used_ms: AtomicU64,
@@ -47,8 +49,8 @@ struct State {
     first: Offset,
     bytes: u64,
     end: Option<End>,
-    /// One slot per subscription: its waker while it waits for more.
-    waiters: Slab<Option<Waker>>,
+    /// One per subscription.
+    waiters: Slab<Waiter>,
     plan: Plan,
 }
 
@@ -74,7 +76,7 @@ pub(crate) enum Found {
 }
 
 impl LiveStream {
-    pub(crate) fn new(head: StreamHead, name: StreamName, writer: mpsc::Sender<Command>, config: &HubConfig) -> Self {
+    pub(crate) fn new(head: StreamHead, name: StreamName, home: Home, config: &HubConfig) -> Self {
         let plan = Plan { next: head.tail, bytes: head.bytes, closes: head.closure.is_some() };
         let state = State {
             ring: Ring::new(head.tail, config.ring_bytes_max, config.ring_frames_max),
@@ -91,7 +93,7 @@ impl LiveStream {
             content: ContentKind::of(&head.settings.content_type),
             settings: head.settings,
             created_at: head.created_at,
-            writer,
+            home,
             deadline: Deadline::new(head.expires_at),
             used_ms: AtomicU64::new(0),
             ending: Notify::new(),
@@ -118,10 +120,7 @@ impl LiveStream {
                     return Found::Ended(end.clone());
                 }
                 if let Some(waiter) = state.waiters.get_mut(slot) {
-                    match waiter {
-                        Some(waker) => waker.clone_from(cx.waker()),
-                        None => *waiter = Some(cx.waker().clone()),
-                    }
+                    waiter.wait(cx.waker());
                 }
                 Found::Waiting
             }
@@ -130,13 +129,13 @@ impl LiveStream {
     }
 
     /// Makes room for one more subscription.
-    pub(crate) fn enter(&self, subscribers_max: usize) -> Result<usize, Error> {
+    pub(crate) fn enter(&self, alarm: &Arc<Alarm>, subscribers_max: usize) -> Result<usize, Error> {
         let mut state = self.state();
         if state.waiters.len() >= subscribers_max {
             let context = format!("stream {} has {subscribers_max} subscribers, as many as it may have", self.name);
             return Err(Error::new(ErrorKind::Overloaded, context));
         }
-        let slot = state.waiters.insert(None);
+        let slot = state.waiters.insert(Waiter::new(Arc::clone(alarm)));
         let is_first = state.waiters.len() == 1;
         drop(state);
         if is_first {
@@ -210,14 +209,12 @@ impl LiveStream {
 
     /// Wakers are called after the lock is released, so that the woken do not meet it.
     fn wake(&self, mut state: MutexGuard<'_, State>, ends: bool) {
-        let wakers: Vec<Waker> = state.waiters.iter_mut().filter_map(|(_, waiter)| waiter.take()).collect();
+        let wakers = Wakers::take(state.waiters.iter_mut().map(|(_, waiter)| waiter), &self.home.alarm);
         drop(state);
         if ends {
             self.ending.notify_waiters();
         }
-        for waker in wakers {
-            waker.wake();
-        }
+        wakers.wake();
     }
 
     pub(crate) fn end(&self) -> Option<End> {
@@ -251,48 +248,5 @@ impl LiveStream {
             Expiry::Never if self.state().plan.closes => None,
             Expiry::Never => (!config.ttl.is_zero()).then_some(config.ttl),
         }
-    }
-}
-
-/// When a stream expires: exact in memory, coarse in the log, so that a read never costs a write.
-#[derive(Debug)]
-pub(crate) struct Deadline {
-    /// Milliseconds since the epoch; `u64::MAX` is never.
-    exact_ms: AtomicU64,
-    logged_ms: AtomicU64,
-}
-
-impl Deadline {
-    fn new(at: Option<Timestamp>) -> Self {
-        let at_ms = at.map_or(u64::MAX, |at| at.0);
-        Self { exact_ms: AtomicU64::new(at_ms), logged_ms: AtomicU64::new(at_ms) }
-    }
-
-    pub(crate) fn get(&self) -> Option<Timestamp> {
-        let at_ms = self.exact_ms.load(Ordering::Relaxed);
-        (at_ms != u64::MAX).then_some(Timestamp(at_ms))
-    }
-
-    pub(crate) fn has_passed(&self, now: Timestamp) -> bool {
-        self.get().is_some_and(|at| at <= now)
-    }
-
-    /// Sets the deadline; the caller tells the log.
-    pub(crate) fn set(&self, at: Option<Timestamp>) {
-        let at_ms = at.map_or(u64::MAX, |at| at.0);
-        self.exact_ms.store(at_ms, Ordering::Relaxed);
-        self.logged_ms.store(at_ms, Ordering::Relaxed);
-    }
-
-    /// Moves the deadline on. Returns true when the log's copy is behind by more than `slack` and the caller has to tell
-    /// the log.
-    pub(crate) fn extend(&self, at: Timestamp, slack: Duration) -> bool {
-        self.exact_ms.store(at.0, Ordering::Relaxed);
-        let logged_ms = self.logged_ms.load(Ordering::Relaxed);
-        let is_stale = logged_ms == u64::MAX || at.since(Timestamp(logged_ms)) > slack;
-        if is_stale {
-            self.logged_ms.store(at.0, Ordering::Relaxed);
-        }
-        is_stale
     }
 }

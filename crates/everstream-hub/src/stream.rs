@@ -6,7 +6,7 @@ use bytes::Bytes;
 use everstream_log::{CloseReason, Closure, Epoch, Offset, ReadLimit, Record, Settings, StreamName, Timestamp};
 use tokio::sync::oneshot;
 
-use crate::hub::Shared;
+use crate::hub::Hub;
 use crate::live_stream::LiveStream;
 use crate::writer::Command;
 use crate::{ContentKind, Error, ErrorKind, Opening, Start, Subscription};
@@ -15,7 +15,7 @@ use crate::{ContentKind, Error, ErrorKind, Opening, Start, Subscription};
 #[derive(Debug, Clone)]
 pub struct Stream {
     pub(crate) live: Arc<LiveStream>,
-    pub(crate) hub: Arc<Shared>,
+    pub(crate) hub: Hub,
 }
 
 /// What to append, in one atomic step.
@@ -167,15 +167,15 @@ impl Stream {
     /// # Cancel safety
     /// A dropped call has either not begun or takes full effect: the writer finishes what it was given.
     pub async fn append(&self, append: Append) -> Result<Appended, Error> {
-        let bytes_max = self.hub.config.record_bytes_max;
+        let bytes_max = self.hub.shared.config.record_bytes_max;
         if let Some(large) = append.records.iter().find(|data| data.len() > bytes_max) {
             let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
             return Err(Error::new(ErrorKind::RecordTooLarge, context));
         }
-        self.hub.touch(&self.live);
+        self.hub.shared.touch(&self.live);
         let (reply, answer) = oneshot::channel();
         let command = Command::Append { live: Arc::clone(&self.live), append, reply };
-        self.live.writer.send(command).await.map_err(|_| Error::draining())?;
+        self.live.home.writer.send(command).await.map_err(|_| Error::draining())?;
         answer.await.map_err(|_| Error::draining())?
     }
 
@@ -249,14 +249,14 @@ impl Stream {
     /// # Cancel safety
     /// Safe.
     pub async fn read(&self, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, Error> {
-        self.hub.touch(&self.live);
+        self.hub.shared.touch(&self.live);
         let held = self.live.held();
         if from > held.tail {
             let context = format!("offset {from} is beyond the tail {} of stream {}", held.tail, self.live.name);
             return Err(Error::new(ErrorKind::OffsetBeyondTail, context));
         }
         // The log may already hold records that it has not acknowledged: nobody sees those (invariant 2).
-        let mut records = self.hub.log.read(self.live.key, from, limit).await?;
+        let mut records = self.hub.shared.log.read(self.live.key, from, limit).await?;
         records.retain(|record| record.offset < held.tail);
         Ok(records)
     }
@@ -272,7 +272,7 @@ impl Stream {
     /// # Errors
     /// `Overloaded` when the stream has as many subscribers as it may have.
     pub fn subscribe(&self, from: Offset) -> Result<Subscription, Error> {
-        self.hub.touch(&self.live);
+        self.hub.shared.touch(&self.live);
         Subscription::new(self.clone(), from)
     }
 }

@@ -39,7 +39,7 @@ pub enum Delivery {
 
 impl Subscription {
     pub(crate) fn new(stream: Stream, from: Offset) -> Result<Self, Error> {
-        let slot = stream.live.enter(stream.hub.config.subscribers_per_stream_max)?;
+        let slot = stream.live.enter(&stream.hub.home.alarm, stream.hub.shared.config.subscribers_per_stream_max)?;
         Ok(Self { stream, slot, next: from, reading: None })
     }
 
@@ -87,10 +87,10 @@ impl Subscription {
     }
 
     fn read(&self) -> Reading {
-        let log = Arc::clone(&self.stream.hub.log);
+        let log = Arc::clone(&self.stream.hub.shared.log);
         let (key, from) = (self.stream.live.key, self.next);
-        let bytes_max = self.stream.hub.config.catch_up_bytes_max;
-        let limit = ReadLimit { records_max: self.stream.hub.config.ring_frames_max, bytes_max };
+        let bytes_max = self.stream.hub.shared.config.catch_up_bytes_max;
+        let limit = ReadLimit { records_max: self.stream.hub.shared.config.ring_frames_max, bytes_max };
         Box::pin(async move { log.read(key, from, limit).await })
     }
 
@@ -122,7 +122,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.stream.live.leave(self.slot);
-        self.stream.hub.touch(&self.stream.live);
+        self.stream.hub.shared.touch(&self.stream.live);
     }
 }
 

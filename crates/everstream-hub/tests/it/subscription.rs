@@ -132,3 +132,37 @@ async fn frames_are_encoded_once_and_shared() {
     two.next(&mut second).await;
     assert_eq!(first[0].as_ptr(), second[0].as_ptr());
 }
+
+/// Subscribers of one stream on two runtimes: the publisher's own and another thread's.
+#[test]
+fn subscribers_on_another_core_are_woken_too() {
+    let here = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let rig = here.block_on(async { Rig::new(config()) });
+    let stream = here.block_on(rig.text_stream("s"));
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let (hub, viewers) = (rig.hub, 10);
+    let elsewhere = std::thread::spawn(move || {
+        let there = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        there.block_on(async {
+            let stream = hub.on_this_runtime().stream(&name("s")).await.unwrap();
+            let mut reading = tokio::task::JoinSet::new();
+            for _ in 0..viewers {
+                reading.spawn(drain(stream.subscribe(Offset::ZERO).unwrap()));
+            }
+            // Let every viewer reach its wait before the first record comes.
+            tokio::task::yield_now().await;
+            ready.send(()).unwrap();
+            reading.join_all().await
+        })
+    });
+    is_ready.recv().unwrap();
+    here.block_on(async {
+        for letter in LETTERS {
+            append(&stream, &[letter]).await.unwrap();
+        }
+        close(&stream, CloseReason::Completed).await.unwrap();
+    });
+    let seen = elsewhere.join().unwrap();
+    assert_eq!(seen.len(), viewers);
+    assert!(seen.iter().all(|(records, _)| records == &LETTERS));
+}

@@ -1,0 +1,144 @@
+//! Making streams.
+
+use bytes::Bytes;
+use everstream_log::{Alias, Create, Epoch, Expiry, NewRecord, Origin, Settings, StreamName, Timestamp};
+
+use crate::hub::{ATTEMPTS_MAX, Shared, restless};
+use crate::live_stream::LiveStream;
+use crate::registry::Known;
+use crate::stream::Close;
+use crate::{Error, ErrorKind, Hub, Stream};
+
+/// A stream to be made.
+#[derive(Debug, Clone)]
+pub struct CreateStream {
+    /// Its name.
+    pub name: StreamName,
+    /// Its media type, as its readers will see it.
+    pub content_type: String,
+    /// When it goes away; [`Expiry::Never`] leaves it to the configuration.
+    pub expiry: Expiry,
+    /// Who appends.
+    pub origin: Origin,
+    /// A second, unique handle.
+    pub alias: Option<Alias>,
+    /// Opaque bytes for its creator.
+    pub annotation: Bytes,
+    /// Its first records.
+    pub records: Vec<Bytes>,
+    /// Set when it is closed from the start.
+    pub close: Option<Close>,
+}
+
+/// A stream that is there now.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The stream.
+    pub stream: Stream,
+    /// Whether this call made it; else it was there with equal settings and nothing was appended.
+    pub is_new: bool,
+}
+
+impl CreateStream {
+    /// An open, empty stream of `content_type` with default settings.
+    #[must_use]
+    pub fn new(name: StreamName, content_type: impl Into<String>) -> Self {
+        Self {
+            name,
+            content_type: content_type.into(),
+            expiry: Expiry::Never,
+            origin: Origin::Published,
+            alias: None,
+            annotation: Bytes::new(),
+            records: Vec::new(),
+            close: None,
+        }
+    }
+}
+
+impl Hub {
+    /// Makes a stream, with its first records, in one atomic step. A stream that is there with equal settings (type,
+    /// expiry, closed or not) is answered as it is.
+    ///
+    /// # Errors
+    /// `StreamExists` with other settings, `AliasTaken`, `RecordTooLarge`, `Overloaded`, `ReadOnly`, `Storage`.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have made the stream or not.
+    pub async fn create(&self, create: CreateStream) -> Result<Created, Error> {
+        self.check_size(&create.records)?;
+        for _ in 0..ATTEMPTS_MAX {
+            match self.stream(&create.name).await {
+                Ok(stream) if stream.matches(&create) => return Ok(Created { stream, is_new: false }),
+                Ok(stream) => return Err(exists(&stream)),
+                Err(error) if error.kind() == ErrorKind::StreamNotFound => {}
+                Err(error) => return Err(error),
+            }
+            match self.make(&create).await {
+                Ok(stream) => return Ok(Created { stream, is_new: true }),
+                Err(error) if error.kind() == ErrorKind::StreamExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(restless(&create.name))
+    }
+
+    async fn make(&self, create: &CreateStream) -> Result<Stream, Error> {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        let Known::Absent(seen) = shared.registry.get(&create.name) else {
+            return Err(Error::new(ErrorKind::StreamExists, format!("stream {} is there", create.name)));
+        };
+        let records = create.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
+        let head = shared
+            .log
+            .create(Create {
+                name: create.name.clone(),
+                epoch: Epoch::random(),
+                settings: Settings {
+                    content_type: create.content_type.clone(),
+                    expiry: create.expiry,
+                    origin: create.origin,
+                    alias: create.alias.clone(),
+                    annotation: create.annotation.clone(),
+                },
+                at: now,
+                expires_at: shared.first_deadline(create.expiry, create.close.is_some(), now),
+                records,
+                closure: create.close.as_ref().map(|close| close.at(now)),
+            })
+            .await?;
+        let live = LiveStream::new(head, create.name.clone(), self.home.clone(), &shared.config);
+        match shared.registry.enter(live, seen) {
+            Some(live) => Ok(self.handle(live)),
+            None => self.stream(&create.name).await,
+        }
+    }
+
+    fn check_size(&self, records: &[Bytes]) -> Result<(), Error> {
+        let bytes_max = self.shared.config.record_bytes_max;
+        match records.iter().find(|data| data.len() > bytes_max) {
+            None => Ok(()),
+            Some(large) => {
+                let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
+                Err(Error::new(ErrorKind::RecordTooLarge, context))
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn first_deadline(&self, expiry: Expiry, is_closed: bool, now: Timestamp) -> Option<Timestamp> {
+        let ttl = match expiry {
+            Expiry::At(at) => return Some(at),
+            Expiry::Idle(ttl) => return Some(now.plus(ttl)),
+            Expiry::Never if is_closed => self.config.closed_ttl,
+            Expiry::Never => self.config.ttl,
+        };
+        (!ttl.is_zero()).then(|| now.plus(ttl))
+    }
+}
+
+fn exists(stream: &Stream) -> Error {
+    Error::new(ErrorKind::StreamExists, format!("stream {} is there with other settings", stream.name()))
+}

@@ -1,5 +1,7 @@
 //! The shared vectors, replayed whole, cut in two at every byte, and byte by byte.
 
+#![expect(clippy::unwrap_used, reason = "a test file: a surprise is a failure")]
+
 use everstream_codec::{Decoder, Item, Limits};
 use serde_json::{Value, json};
 

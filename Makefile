@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 NPM := npm --prefix web --no-fund --no-audit --loglevel=error
 CARGO_TARGET_DIR ?= target
 DEBUG_BINARY := $(abspath $(CARGO_TARGET_DIR))/debug/everstream
+BENCH ?= fan-out relay resume startup
 RELEASE_BINARY := $(abspath $(CARGO_TARGET_DIR))/release/everstream
 WEB_SOURCES := $(shell git ls-files --cached --others --exclude-standard web 2>/dev/null)
 
@@ -19,7 +20,7 @@ run: binary ## Serve the demo on http://127.0.0.1:8000 (ARGS="--listen 127.0.0.1
 	$(DEBUG_BINARY) serve $(ARGS)
 
 .PHONY: test
-test: test-rust test-web test-e2e test-sdk fuzz-smoke ## Run every test, setting up what they need
+test: test-rust test-web test-example test-e2e test-sdk fuzz-smoke ## Run every test, setting up what they need
 
 .PHONY: release
 release: need-build page ## Build the optimised binary, target/release/everstream
@@ -68,7 +69,21 @@ test-e2e: binary need-browser web/node_modules/.package-lock.json ## Run the pag
 
 .PHONY: test-sdk
 test-sdk: binary ## Run the official OpenAI SDK against the server
-	EVERSTREAM_BINARY=$(DEBUG_BINARY) tests/sdk/run.sh
+	EVERSTREAM_BINARY=$(DEBUG_BINARY) $$(scripts/python.sh) -m pytest tests/sdk
+
+.PHONY: test-example
+test-example: need-build ## Run the tests of examples/local-llm, which need no model
+	node --test examples/local-llm/
+
+.PHONY: fuzz-smoke
+fuzz-smoke: need-build ## Fuzz the decoder and the append path for 10 s each
+	@scripts/need.sh cxx
+	scripts/fuzz.sh 10
+
+.PHONY: bench
+bench: release ## Run every benchmark on the optimised binary (BENCH=fan-out for one)
+	cargo build --locked --release --package everstream-benches
+	for name in $(BENCH); do $(dir $(RELEASE_BINARY))bench $$name --server $(RELEASE_BINARY); done
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -56,6 +56,7 @@ async function stream(response, wanted, model, signal, counts) {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   send(answer.opening())
   const onText = (text) => {
+    if (text === '') return
     counts.pieces += 1
     send(answer.text(text))
   }

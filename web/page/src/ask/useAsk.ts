@@ -1,0 +1,53 @@
+import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+import { ProblemError, type Problem } from '../base/problem'
+import { ask, newKey, type Question } from './ask'
+import { loadPending, routeProblem, saveAsked, savePending, type Settings } from './memory'
+
+export interface Asking {
+  isAsking: Readonly<Ref<boolean>>
+  problem: Readonly<ShallowRef<Problem | null>>
+  /** Asks anew. Asking the same again after a failure keeps its key, so the model cannot run twice. */
+  send: (text: string, settings: Settings) => Promise<void>
+  /** Takes up a question that a reload cut off before its stream was known. */
+  takeUp: () => Promise<void>
+}
+
+export function useAsk(onStream: (path: string) => void): Asking {
+  const isAsking = ref(false)
+  const problem = shallowRef<Problem | null>(null)
+
+  async function send(text: string, { route, model }: Settings): Promise<void> {
+    const detail = routeProblem(route)
+    if (detail !== '') {
+      problem.value = { title: 'Not a route', detail, status: 0 }
+      return
+    }
+    const before = loadPending(sessionStorage)
+    const isSame = before?.text === text && before.route === route && before.model === model
+    await post({ key: isSame ? before.key : newKey(), route, model, text })
+  }
+
+  async function takeUp(): Promise<void> {
+    const question = loadPending(sessionStorage)
+    if (question) await post(question)
+  }
+
+  async function post(question: Question): Promise<void> {
+    isAsking.value = true
+    problem.value = null
+    savePending(sessionStorage, question)
+    try {
+      const path = await ask(question)
+      savePending(sessionStorage, null)
+      saveAsked(sessionStorage, path, question.text)
+      onStream(path)
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error
+      problem.value = error.problem
+    } finally {
+      isAsking.value = false
+    }
+  }
+
+  return { isAsking, problem, send, takeUp }
+}

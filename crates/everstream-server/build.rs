@@ -1,7 +1,5 @@
 //! Watches the built page, which `protocols::page` embeds. It never builds the page: that is `make page`'s work.
 
-#![expect(clippy::print_stdout, reason = "cargo reads a build script's instructions from its stdout")]
-
 use std::fs;
 use std::path::Path;
 

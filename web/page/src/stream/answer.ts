@@ -58,6 +58,12 @@ function readChunk(answer: Answer, data: string): Answer {
   return { ...answer, text: answer.text + contentOf(chunk.choices[0]) }
 }
 
+/** The text that one chat chunk adds, or `''`. */
+export function chunkText(data: string): string {
+  const chunk = parseJson(data)
+  return isObject(chunk) && Array.isArray(chunk.choices) ? contentOf(chunk.choices[0]) : ''
+}
+
 /** A chunk without content is ordinary: the first one carries the role, the last ones the finish reason and usage. */
 function contentOf(choice: unknown): string {
   if (!isObject(choice) || !isObject(choice.delta)) return ''

@@ -25,7 +25,8 @@ export function describeStatus(watched: Watched, isStopping: boolean): Status {
   }
   const { phase, problem } = watched.connection
   const reason = problem ? problem.detail || problem.title : ''
-  if (phase === 'refused') return { label: refusalLabel(problem?.status), tone: 'bad', explanation: reason }
+  // The problem itself is shown below the status.
+  if (phase === 'refused') return { label: refusalLabel(problem?.status), tone: 'bad', explanation: '' }
   if (phase === 'closed') return { label: 'not watching', tone: 'idle', explanation: '' }
   if (isStopping) return { label: 'stopping', tone: 'waiting', explanation: 'Waiting for the end of the stream.' }
   if (phase === 'open') return { label: 'streaming', tone: 'live', explanation: '' }

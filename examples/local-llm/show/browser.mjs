@@ -4,7 +4,7 @@ import { chromium } from 'playwright-core'
 
 /** Opens a page of `everstream` and follows `url` there; resolves with the text of the answer. */
 export async function followInBrowser(everstream, url) {
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
   try {
     const page = await browser.newPage()
     await page.goto(everstream)

@@ -114,7 +114,7 @@ need-build:
 
 .PHONY: need-browser
 need-browser:
-	@scripts/need.sh chromium chromedriver
+	@scripts/need.sh chromium
 
 .PHONY: help
 help: ## Show this list

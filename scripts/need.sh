@@ -2,7 +2,7 @@
 # need.sh THING…: makes sure that each thing is on this machine. What Debian packages is installed where that is
 # allowed (root or sudo without a password, and apt-get); otherwise one sentence says what to install, and it fails.
 #
-# Things: cc  cxx  git  curl  python  chromium  chromedriver  cargo  node
+# Things: cc  cxx  git  curl  python  chromium  cargo  node
 set -euo pipefail
 
 # Prints the Debian packages that provide the thing, and nothing when it is here already.
@@ -10,8 +10,9 @@ packages_for() {
   case $1 in
     cc) command -v cc >/dev/null || echo "gcc libc6-dev" ;;
     cxx) command -v c++ >/dev/null || echo g++ ;;
-    git | curl | chromium) command -v "$1" >/dev/null || echo "$1" ;;
-    chromedriver) command -v chromedriver >/dev/null || echo chromium-driver ;;
+    git | curl) command -v "$1" >/dev/null || echo "$1" ;;
+    # CHROMIUM names one that is not on the path, for the tests too.
+    chromium) [ -x "${CHROMIUM:-}" ] || command -v chromium >/dev/null || echo chromium ;;
     python) python3 -c 'import ensurepip, venv' 2>/dev/null || echo "python3 python3-venv" ;;
     *) echo "need.sh: does not know '$1'" >&2 && exit 2 ;;
   esac

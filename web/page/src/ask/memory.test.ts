@@ -1,37 +1,24 @@
 import { expect, it } from 'vitest'
 import { DEFAULTS, loadAsked, loadPending, loadSettings, routeProblem, saveAsked, savePending, saveSettings } from './memory'
-
-function storage(): Storage {
-  const items = new Map<string, string>()
-  return {
-    get length() {
-      return items.size
-    },
-    key: (index) => [...items.keys()][index] ?? null,
-    clear: () => items.clear(),
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => void items.set(key, value),
-    removeItem: (key) => void items.delete(key),
-  }
-}
+import { memoryStorage } from './memoryStorage'
 
 const QUESTION = { key: 'k1', route: '/demo', model: 'demo', text: 'why?' }
 
 it('settings come back as they were saved', () => {
-  const store = storage()
+  const store = memoryStorage()
   expect(loadSettings(store)).toEqual(DEFAULTS)
   saveSettings(store, { route: '/local/v1/chat/completions', model: 'small' })
   expect(loadSettings(store)).toEqual({ route: '/local/v1/chat/completions', model: 'small' })
 })
 
 it.each(['not json', '7', '{"route":7}', '{"route":""}'])('settings saved as %s are the defaults', (text) => {
-  const store = storage()
+  const store = memoryStorage()
   store.setItem('everstream.settings', text)
   expect(loadSettings(store)).toEqual(DEFAULTS)
 })
 
 it('a question on its way is found again with its key, until it has arrived', () => {
-  const store = storage()
+  const store = memoryStorage()
   expect(loadPending(store)).toBeNull()
   savePending(store, QUESTION)
   expect(loadPending(store)).toEqual(QUESTION)
@@ -40,14 +27,14 @@ it('a question on its way is found again with its key, until it has arrived', ()
 })
 
 it('a question is shown with its own stream only', () => {
-  const store = storage()
+  const store = memoryStorage()
   saveAsked(store, 'asks/7', 'why?')
   expect(loadAsked(store, 'asks/7')).toBe('why?')
   expect(loadAsked(store, 'asks/8')).toBe('')
 })
 
 it('a full storage costs memory of the past and nothing else', () => {
-  const full = storage()
+  const full = memoryStorage()
   full.setItem = () => {
     throw new Error('QuotaExceededError')
   }

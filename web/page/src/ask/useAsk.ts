@@ -6,7 +6,7 @@ import { loadPending, routeProblem, saveAsked, savePending, type Settings } from
 export interface Asking {
   isAsking: Readonly<Ref<boolean>>
   problem: Readonly<ShallowRef<Problem | null>>
-  /** Asks anew. Asking the same again after a failure keeps its key, so the model cannot run twice. */
+  /** Asks anew. The same question after a broken connection keeps its key, so the model cannot run twice. */
   send: (text: string, settings: Settings) => Promise<void>
   /** Takes up a question that a reload cut off before its stream was known. */
   takeUp: () => Promise<void>
@@ -17,6 +17,7 @@ export function useAsk(onStream: (path: string) => void): Asking {
   const problem = shallowRef<Problem | null>(null)
 
   async function send(text: string, { route, model }: Settings): Promise<void> {
+    if (isAsking.value) return
     const detail = routeProblem(route)
     if (detail !== '') {
       problem.value = { title: 'Not a route', detail, status: 0 }
@@ -44,10 +45,16 @@ export function useAsk(onStream: (path: string) => void): Asking {
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       problem.value = error.problem
+      // A refusal is an answer; only a question whose fate is unknown stays on its way.
+      if (isRefusal(error.problem)) savePending(sessionStorage, null)
     } finally {
       isAsking.value = false
     }
   }
 
   return { isAsking, problem, send, takeUp }
+}
+
+function isRefusal({ status }: Problem): boolean {
+  return status >= 200 && status < 500
 }

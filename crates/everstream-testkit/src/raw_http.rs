@@ -82,6 +82,13 @@ impl RawHttp {
         self.try_send(bytes).expect("the bytes are sent");
     }
 
+    /// Sends `piece` up to `times` times, and stops as soon as the peer is gone or takes nothing for a moment. Returns how
+    /// many pieces were taken whole.
+    pub fn send_while_taken(&mut self, piece: &[u8], times: usize) -> usize {
+        let _ = self.socket.set_write_timeout(Some(Duration::from_millis(200)));
+        (0..times).take_while(|_| self.socket.write_all(piece).is_ok()).count()
+    }
+
     /// Says that no more will be sent (half-close).
     #[track_caller]
     pub fn shutdown_write(&self) {

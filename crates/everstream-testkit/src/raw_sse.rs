@@ -15,6 +15,7 @@ pub struct RawSse {
     items: VecDeque<Item>,
     last_event_id: Option<String>,
     retry: Vec<String>,
+    comments: usize,
     ending: Option<Ending>,
 }
 
@@ -73,12 +74,17 @@ impl RawSse {
         if (head.status, head.media_type().as_str()) != (200, "text/event-stream") {
             return Err(Failure::Malformed(format!("no event stream: {} {:?}", head.status, head.fields)));
         }
-        let chunked = match head.field("transfer-encoding") {
-            Some("chunked") => Some(ChunkedParser::default()),
-            Some(other) => return Err(Failure::Malformed(format!("transfer-encoding {other:?}"))),
-            None => None,
-        };
-        Ok(Self {
+        match head.field("transfer-encoding") {
+            Some("chunked") | None => Ok(Self::with_head(http, head)),
+            Some(other) => Err(Failure::Malformed(format!("transfer-encoding {other:?}"))),
+        }
+    }
+
+    /// The body that follows a head which was read already.
+    #[must_use]
+    pub fn with_head(http: RawHttp, head: Head) -> Self {
+        let chunked = head.field("transfer-encoding").map(|_| ChunkedParser::default());
+        Self {
             http,
             head,
             chunked,
@@ -86,8 +92,9 @@ impl RawSse {
             items: VecDeque::new(),
             last_event_id: None,
             retry: Vec::new(),
+            comments: 0,
             ending: None,
-        })
+        }
     }
 
     /// As [`Self::try_read`], or panics.
@@ -113,6 +120,12 @@ impl RawSse {
     #[must_use]
     pub fn retry(&self) -> &[String] {
         &self.retry
+    }
+
+    /// How many comments were seen.
+    #[must_use]
+    pub const fn comments(&self) -> usize {
+        self.comments
     }
 
     /// How the body ended, once it has.
@@ -145,8 +158,9 @@ impl RawSse {
     pub fn try_next_item(&mut self, deadline: Deadline) -> Result<Option<Item>, Failure> {
         loop {
             if let Some(item) = self.items.pop_front() {
-                if let Item::Block(block) = &item {
-                    self.note(block);
+                match &item {
+                    Item::Block(block) => self.note(block),
+                    Item::Comment(_) => self.comments += 1,
                 }
                 return Ok(Some(item));
             }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use crate::{Api, Deadline, PATIENCE};
@@ -23,7 +23,6 @@ pub struct Launch {
     environment: Vec<(String, String)>,
     listen: String,
     data_dir: PathBuf,
-    file_kib_max: Option<u64>,
     scratch: TempDir,
 }
 
@@ -56,7 +55,6 @@ impl Launch {
             environment: Vec::new(),
             listen: "127.0.0.1:0".to_owned(),
             data_dir: scratch.path().join("data"),
-            file_kib_max: None,
             scratch,
         }
     }
@@ -99,13 +97,6 @@ impl Launch {
         self
     }
 
-    /// Lets no file of the server grow beyond `kib`: the disk is full for it there.
-    #[must_use]
-    pub const fn file_kib_max(mut self, kib: u64) -> Self {
-        self.file_kib_max = Some(kib);
-        self
-    }
-
     /// Starts the server and waits until it listens, or panics with what it wrote.
     #[must_use]
     #[track_caller]
@@ -136,9 +127,8 @@ impl Launch {
     #[track_caller]
     fn spawn(&self) -> Process {
         let mut command = Command::new("/bin/sh");
-        // `ulimit -f` counts blocks of 512 bytes; with its signal ignored, a write beyond the limit fails with EFBIG.
-        let limit = self.file_kib_max.map_or_else(String::new, |kib| format!("trap '' XFSZ; ulimit -f {};", kib * 2));
-        command.arg("-c").arg(format!("{limit} exec \"$0\" \"$@\"")).arg(&self.binary);
+        // With its signal ignored, a write beyond the limit that `fill_disk` sets fails with EFBIG.
+        command.arg("-c").arg("trap '' XFSZ; exec \"$0\" \"$@\"").arg(&self.binary);
         command.args(["serve", "--listen", &self.listen, "--data-dir"]).arg(&self.data_dir).args(&self.flags);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.scratch.path());
@@ -183,12 +173,37 @@ impl TestServer {
         self.process.wait()
     }
 
-    /// Starts it again on the same port and data directory, after a `kill9` where it still runs.
+    /// Starts it again on the same data directory, after a `kill9` where it still runs. Where it was to listen on a free
+    /// port it gets another one, see [`Self::addr`].
     #[track_caller]
     pub fn restart(&mut self) {
         self.kill9();
-        self.launch.listen = self.addr.to_string();
         (self.process, self.addr) = self.launch.spawn_listening();
+    }
+
+    /// Starts it again on the same port and data directory, as a deployment does.
+    #[track_caller]
+    pub fn restart_on_same_port(&mut self) {
+        self.launch.listen = self.addr.to_string();
+        self.restart();
+    }
+
+    /// From now on no write of its to a file succeeds, as on a full disk; reads do.
+    #[track_caller]
+    pub fn fill_disk(&self) {
+        self.limit_files(Some(0));
+    }
+
+    /// Undoes [`Self::fill_disk`].
+    #[track_caller]
+    pub fn free_disk(&self) {
+        self.limit_files(None);
+    }
+
+    #[track_caller]
+    fn limit_files(&self, bytes_max: Option<u64>) {
+        let limit = Rlimit { current: bytes_max, maximum: None };
+        prlimit(Some(Pid::from_child(&self.process.child)), Resource::Fsize, limit).expect("a limit of file sizes");
     }
 
     /// The last of what it wrote to its standard error.

@@ -1,0 +1,79 @@
+//! `kill -9` at random moments: what was acknowledged is there, once and in order, and no reader hangs.
+//!
+//! Producers append and await each acknowledgement, subscribers follow and resume by `Last-Event-ID`, an answer of the
+//! demo is in flight; then the process is killed at a random point of this traffic and started again, over and over.
+
+mod actors;
+mod gate;
+mod relay;
+
+use std::thread;
+
+use everstream_testkit::HistoryChecker;
+
+use crate::support::server;
+use actors::{Producer, subscriber};
+use gate::Gate;
+use relay::RelayInFlight;
+
+const ROUNDS: usize = 24;
+
+/// Streams and their producers: one shared by two, two with one each.
+const STREAMS: [(&str, &[&str]); 3] = [("shared", &["ann", "bob"]), ("of-cid", &["cid"]), ("of-dee", &["dee"])];
+const SUBSCRIBERS_PER_STREAM: usize = 2;
+
+#[test]
+fn nothing_acknowledged_is_lost_repeated_or_reordered_by_kill_9() {
+    let seed = seed();
+    println!("seed {seed} (EVERSTREAM_TEST_SEED={seed} repeats the choices)");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut server = server();
+    let (gate, history) = (Gate::open(server.api()), HistoryChecker::default());
+    for (stream, _) in STREAMS {
+        server.api().create_events(stream);
+    }
+    let actors = spawn_actors(&gate, &history);
+    let mut answered_before_kill = 0;
+    for _ in 0..ROUNDS {
+        let relay = RelayInFlight::start(server.api(), random.usize(0..4));
+        gate.await_acks(random.u64(1..80));
+        gate.shut();
+        server.kill9();
+        server.restart();
+        answered_before_kill += relay.assert_interrupted_and_resumable(server.api());
+        gate.reopen(server.api());
+    }
+    gate.await_acks(20);
+    gate.stop_producers();
+    let (producers, subscribers) = actors;
+    producers.into_iter().for_each(|producer| producer.join().expect("a producer that was never let down"));
+    STREAMS.iter().for_each(|(stream, _)| drop(server.api().close(stream, "completed")));
+    subscribers.into_iter().for_each(|subscriber| subscriber.join().expect("a subscriber that reached the end"));
+    let verdict = history.verdict();
+    println!(
+        "{ROUNDS} kills: {verdict}; {ROUNDS} answers interrupted after {answered_before_kill} events, all resumed"
+    );
+    verdict.assert_faultless();
+}
+
+type Actors = Vec<thread::JoinHandle<()>>;
+
+fn spawn_actors(gate: &Gate, history: &HistoryChecker) -> (Actors, Actors) {
+    let (mut producers, mut subscribers) = (Vec::new(), Vec::new());
+    for (stream, names) in STREAMS {
+        for &name in names {
+            let producer = Producer { stream, name, gate: gate.clone(), history: history.clone() };
+            producers.push(thread::spawn(move || producer.run()));
+        }
+        for n in 0..SUBSCRIBERS_PER_STREAM {
+            let (gate, history) = (gate.clone(), history.clone());
+            subscribers.push(thread::spawn(move || subscriber(stream, &format!("reader-{n}"), &gate, &history)));
+        }
+    }
+    (producers, subscribers)
+}
+
+#[expect(clippy::disallowed_methods, reason = "repeating a failed run is the developer's choice, not configuration")]
+fn seed() -> u64 {
+    std::env::var("EVERSTREAM_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
+}

@@ -1,0 +1,14 @@
+//! Process tests: the real binary, raw sockets, real files.
+//!
+//! Nothing here looks inside the server. Each test starts its own on a free port and says in its name what must hold.
+#![expect(clippy::indexing_slicing, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod disk_full;
+mod drain;
+mod injection;
+mod kill;
+mod resume_law;
+mod server_cases;
+mod slow_reader;
+mod support;

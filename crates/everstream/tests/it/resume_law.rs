@@ -1,0 +1,158 @@
+//! The law: whatever a client has seen when its connection goes away, what it is sent next is exactly the rest.
+
+use everstream_testkit::{Api, Deadline, Ending, Event, EventParser, Item, RawHttp, RawSse};
+
+use crate::support::{EVENTS, server};
+
+const ASK: &[u8] = br#"{"model":"demo","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
+const ASK_TARGET: &str = "/demo/v1/chat/completions?rate=2000";
+
+/// How a client comes back to one stream: `None` is the first connection.
+type Connect<'a> = dyn Fn(Option<&str>) -> Option<RawSse> + 'a;
+
+fn bytes_of(events: &[Event]) -> Vec<u8> {
+    events.iter().flat_map(|event| event.bytes.iter().copied()).collect()
+}
+
+/// What the client is sent after `last_event_id`; nothing when it is told that there is no more (204).
+fn rest_after(connect: &Connect<'_>, last_event_id: Option<&str>) -> Vec<Event> {
+    let Some(mut subscription) = connect(last_event_id) else { return Vec::new() };
+    let (events, ending) = subscription.rest();
+    assert_eq!(ending, Ending::Clean, "the stream has ended");
+    events
+}
+
+#[track_caller]
+fn assert_law(connect: &Connect<'_>) {
+    let canonical = rest_after(connect, None);
+    assert!(canonical.len() > 3, "too short to show anything: {canonical:?}");
+    let whole = bytes_of(&canonical);
+    let rests: Vec<Vec<u8>> = (0..=canonical.len())
+        .map(|k| bytes_of(&rest_after(connect, k.checked_sub(1).and_then(|seen| canonical[seen].id.as_deref()))))
+        .collect();
+    for (k, rest) in rests.iter().enumerate() {
+        assert!([bytes_of(&canonical[..k]), rest.clone()].concat() == whole, "cut after {k} of {}", canonical.len());
+    }
+    for cut in 0..=whole.len() {
+        let seen = whole_events(&whole[..cut]);
+        assert!([bytes_of(&canonical[..seen]), rests[seen].clone()].concat() == whole, "cut at byte {cut}");
+    }
+    for stretch in [1, 2, 7] {
+        assert!(bytes_of(&in_stretches(connect, stretch)) == whole, "a new connection after every {stretch}");
+    }
+}
+
+/// How many events a client has seen in a body that was cut anywhere: those with their final empty line.
+fn whole_events(cut: &[u8]) -> usize {
+    let mut items = Vec::new();
+    EventParser::default().push(cut, &mut items).expect("a lawful prefix");
+    items.iter().filter(|item| matches!(item, Item::Block(block) if block.data().is_some())).count()
+}
+
+/// The stream over many connections, each dropped after `stretch` events.
+fn in_stretches(connect: &Connect<'_>, stretch: usize) -> Vec<Event> {
+    let mut seen: Vec<Event> = Vec::new();
+    while let Some(mut subscription) = connect(seen.last().and_then(|event| event.id.as_deref())) {
+        for _ in 0..stretch {
+            match subscription.try_next_event(Deadline::patient()).expect("an event or the end") {
+                Some(event) => seen.push(event),
+                None => break,
+            }
+        }
+    }
+    seen
+}
+
+/// A subscription, or `None` for 204.
+fn subscribe(api: Api, request: &[u8]) -> Option<RawSse> {
+    let mut http = RawHttp::connect(api.addr);
+    http.send(request);
+    let head = http.read_head();
+    if head.status == 204 {
+        return None;
+    }
+    assert_eq!((head.status, head.media_type().as_str()), (200, "text/event-stream"));
+    Some(RawSse::with_head(http, head))
+}
+
+fn native(api: Api, name: &str) -> impl Fn(Option<&str>) -> Option<RawSse> {
+    let path = Api::path(name);
+    move |last_event_id| {
+        let resume = last_event_id.map(|id| ("Last-Event-ID", id));
+        let fields: Vec<_> = [EVENTS].into_iter().chain(resume).collect();
+        subscribe(api, &Api::request_bytes("GET", &path, &fields, b""))
+    }
+}
+
+fn dialect(api: Api, key: &str) -> impl Fn(Option<&str>) -> Option<RawSse> {
+    move |last_event_id| {
+        let resume = last_event_id.map(|id| ("Last-Event-ID", id));
+        let fields = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
+        let fields: Vec<_> = fields.into_iter().chain(resume).collect();
+        subscribe(api, &Api::request_bytes("POST", ASK_TARGET, &fields, ASK))
+    }
+}
+
+#[test]
+fn answer_of_the_demo_obeys_the_law_on_its_dialect_and_its_native_route() {
+    let server = server();
+    let api = server.api();
+    let asked = dialect(api, "law");
+    let mut first = asked(None).expect("an answer");
+    let path = first.head().field("content-location").expect("where the answer is").to_owned();
+    let (events, ending) = first.rest();
+    assert_eq!((events.last().map(|event| event.data.as_str()), ending), (Some("[DONE]"), Ending::Clean));
+    assert_law(&asked);
+    let name = path.strip_prefix("/v1/stream/").expect("a stream's path").to_owned();
+    assert_law(&native(api, &name));
+    let records = bytes_of(&events);
+    let with_close = bytes_of(&rest_after(&native(api, &name), None));
+    assert!(with_close.starts_with(&records), "both routes send the same frames");
+}
+
+#[test]
+fn event_stream_obeys_the_law() {
+    let server = server();
+    let api = server.api();
+    api.create_events("s");
+    for n in 0..12 {
+        api.append("s", format!("event: e{n}\ndata: {n}\ndata:\ndata: grüße \u{1F600}\nunknown: x\n\ndata:{n}\n\n"));
+    }
+    api.close("s", "completed");
+    assert_law(&native(api, "s"));
+}
+
+#[test]
+fn json_text_and_binary_streams_obey_the_law() {
+    let server = server();
+    let api = server.api();
+    for (name, content_type, bodies) in [
+        ("json", "application/json", ["{\"a\":\"b\\nc\"}", "[1,2,3]", "\"\""]),
+        ("text", "text/plain", ["a\n\nb", "\r\r", "data: x"]),
+        ("bytes", "application/octet-stream", ["\0\u{1}\u{2}", "\n\n", "ab"]),
+    ] {
+        api.create(name, content_type);
+        for body in bodies {
+            api.append_as(name, content_type, body);
+        }
+        api.close(name, "failed");
+        assert_law(&native(api, name));
+    }
+}
+
+#[test]
+fn stopped_answer_obeys_the_law() {
+    let server = server();
+    let api = server.api();
+    let fields = [("Content-Type", "application/json"), ("Prefer", "respond-async")];
+    let accepted = api.request("POST", "/demo/v1/chat/completions", &fields, ASK).expect_status(202);
+    let path = accepted.head.field("location").expect("where the answer is").to_owned();
+    let mut viewer = api.subscribe_to(&path);
+    viewer.next_events(4);
+    let stopped = api.request("POST", &format!("{path}?action=stop"), &[], "").status();
+    assert_eq!(stopped, 202);
+    let (rest, ending) = viewer.rest();
+    let close = rest.last().expect("a close event");
+    assert_eq!((&close.json()["reason"], ending), (&"stopped".into(), Ending::Clean));
+    assert_law(&native(api, path.strip_prefix("/v1/stream/").expect("a stream's path")));
+}

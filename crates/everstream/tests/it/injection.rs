@@ -3,15 +3,13 @@
 //! Every stream here ends with a sentinel event: what came before it must be exactly what was published, and the strict
 //! parser refuses stray line ends, doubled ids, comments inside events and bad UTF-8 on the way.
 
-mod upstream;
-
 use everstream_testkit::{Api, RawSse, TestServer};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 
 use crate::support::{EVENTS, assert_problem, launch, server};
-use upstream::Upstream;
+use crate::upstream::Upstream;
 
 const CASES: u32 = 96;
 
@@ -188,17 +186,15 @@ fn names_types_and_reasons_add_no_line_to_a_head() {
     assert_eq!(api.state("closing")["state"], "open");
 }
 
-/// A server whose `/evil` mount asks `upstream`.
 fn relaying(upstream: &Upstream) -> TestServer {
-    let url = upstream.url();
-    launch().config(&format!("[upstreams.evil]\nmount = \"/evil\"\nurl = \"{url}\"\ndialect = \"sse\"\n")).start()
+    launch().config(&upstream.mount("sse")).start()
 }
 
 fn ask(api: Api) -> RawSse {
     let mut http = api.try_connect().unwrap();
     http.send(Api::request_bytes(
         "POST",
-        "/evil/x",
+        "/up/x",
         &[EVENTS, ("Content-Type", "application/json")],
         b"{\"stream\":true}",
     ));

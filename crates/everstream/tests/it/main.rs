@@ -1,7 +1,7 @@
 //! Process tests: the real binary, raw sockets, real files.
 //!
 //! Nothing here looks inside the server. Each test starts its own on a free port and says in its name what must hold.
-#![expect(clippy::indexing_slicing, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
 mod disk_full;
@@ -12,3 +12,5 @@ mod resume_law;
 mod server_cases;
 mod slow_reader;
 mod support;
+mod truthful_end;
+mod upstream;

@@ -273,3 +273,6 @@ impl Event {
         serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("not JSON ({error}): {:?}", self.data))
     }
 }
+
+#[cfg(test)]
+mod tests;

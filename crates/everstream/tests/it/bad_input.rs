@@ -1,6 +1,6 @@
 //! A wrong value is answered by its name, what it was and an example of a right one.
 
-use everstream_testkit::{Api, Exited, Launch};
+use everstream_testkit::{Api, Exited, Launch, eventually};
 
 use crate::support::{EVENTS, assert_problem, assert_problem_with_field, launch, server};
 
@@ -107,8 +107,17 @@ fn assert_refused(launch: Launch, words: &[&str]) {
 fn unknown_configuration_keys_are_named_with_their_origin() {
     assert_refused(launch().config("keep_alve = \"1s\"\n"), &["keep_alve", "everstream.toml", "keep_alive"]);
     assert_refused(launch().config("[upstreams.a]\nurll = \"http://127.0.0.1:1\"\n"), &["urll", "everstream.toml"]);
-    assert_refused(launch().environment("EVERSTREAM_KEEP_ALVE", "1s"), &["EVERSTREAM_KEEP_ALVE"]);
     assert_refused(launch().flags(&["--keep-alve", "1s"]), &["--keep-alve"]);
+}
+
+// Container platforms set variables after the names of services, so that a stranger among them is no reason to refuse.
+#[test]
+fn unknown_variable_of_the_environment_is_warned_of() {
+    let server = launch().environment("EVERSTREAM_KEEP_ALVE", "1s").start();
+    eventually("a warning", || match server.stderr() {
+        text if text.contains("EVERSTREAM_KEEP_ALVE") && text.contains("EVERSTREAM_KEEP_ALIVE") => Ok(()),
+        text => Err(text),
+    });
 }
 
 #[test]

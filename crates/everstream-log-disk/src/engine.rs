@@ -1,0 +1,114 @@
+//! Everything that has to go when the log is closed: the store, the threads and the claim on the directory.
+
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread::JoinHandle;
+
+use everstream_log::{Durability, Error, ErrorKind};
+
+use crate::change::{Change, Changed};
+use crate::commit_queue::CommitQueue;
+use crate::config::DiskConfig;
+use crate::directory::Directory;
+use crate::failure::{Refusal, describe};
+use crate::read_pool::ReadPool;
+use crate::reclaim::Reclaimer;
+use crate::store::Store;
+use crate::writer::Writer;
+
+/// How often a caller looks again for a writer that another caller has, before it queues: a commit takes a few
+/// microseconds, a wake-up of another thread more.
+const SPINS_MAX: usize = 200;
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) store: Arc<Store>,
+    durability: Durability,
+    writer: Arc<Mutex<Writer>>,
+    pub(crate) queue: CommitQueue,
+    pub(crate) reads: ReadPool,
+    reclaimer: Reclaimer,
+    threads: Vec<JoinHandle<()>>,
+    _directory: Directory,
+}
+
+/// What became of a change in the caller's thread.
+pub(crate) enum Attempt {
+    Made(Result<Changed, Error>),
+    /// It may have to wait: the writing thread shall make it.
+    Declined(Change),
+}
+
+impl Engine {
+    pub(crate) fn start(
+        config: &DiskConfig,
+        store: Arc<Store>,
+        writer: Writer,
+        refusal: Arc<Refusal>,
+        directory: Directory,
+    ) -> Result<Self, Error> {
+        let no_thread = |error: std::io::Error| {
+            Error::new(ErrorKind::Unusable, "a thread of the log could not be started").caused_by(error)
+        };
+        let writer = Arc::new(Mutex::new(writer));
+        let (reclaimer, reclaiming) = Reclaimer::start(Arc::clone(&store), refusal).map_err(no_thread)?;
+        let (queue, committing) = CommitQueue::start(Arc::clone(&writer), reclaimer.clone()).map_err(no_thread)?;
+        let (reads, mut threads) = ReadPool::start(&store).map_err(no_thread)?;
+        threads.extend([reclaiming, committing]);
+        let durability = config.durability;
+        Ok(Self { store, durability, writer, queue, reads, reclaimer, threads, _directory: directory })
+    }
+
+    /// Makes `change` in this thread when that takes microseconds: never with a flush to the device, nor while the
+    /// store is busy with its own files or another caller does not give way.
+    pub(crate) fn try_change(&self, change: Change) -> Attempt {
+        if self.durability == Durability::Fsync || self.store.is_busy() {
+            return Attempt::Declined(change);
+        }
+        for _ in 0..SPINS_MAX {
+            let mut writer = match self.writer.try_lock() {
+                Ok(writer) => writer,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::hint::spin_loop();
+                    continue;
+                }
+            };
+            return Attempt::Made(self.change(&mut writer, change));
+        }
+        Attempt::Declined(change)
+    }
+
+    fn change(&self, writer: &mut Writer, change: Change) -> Result<Changed, Error> {
+        let mut group = writer.group();
+        let changed = writer.stage(&mut group, change)?;
+        let garbage = group.garbage;
+        writer.commit(group)?;
+        if garbage {
+            self.reclaimer.wake();
+        }
+        Ok(changed)
+    }
+
+    /// Answers what waits, ends the threads, flushes to the device and lets go of the directory. Blocks.
+    pub(crate) fn shut_down(self) -> Result<(), Error> {
+        let Self { store, writer, queue, reads, reclaimer, threads, _directory: directory, .. } = self;
+        queue.stop();
+        reads.stop();
+        drop(reclaimer);
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the log panicked");
+            }
+        }
+        // Whoever has the writer finishes first.
+        drop(writer.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(writer);
+        let synced = store.sync();
+        drop(store);
+        drop(directory);
+        synced.map_err(|error| {
+            let said = format!("the log could not be flushed to the device at its end ({})", describe(&error));
+            Error::new(ErrorKind::Storage, said).caused_by(error)
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! Gives back the space of deleted streams, in slices, so that writers in between wait for one slice at most.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use everstream_log::{Error, Offset, StreamKey};
+
+use crate::failure::{Refusal, unreadable};
+use crate::keyspace::{garbage, record, stream_key};
+use crate::store::Store;
+
+/// Rows removed in one batch.
+const SLICE_ROWS: usize = 256;
+
+/// Wakes the reclaiming thread; it ends once every one of these is gone. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Reclaimer(SyncSender<()>);
+
+impl Reclaimer {
+    /// Starts the thread, which begins with what an earlier process left.
+    pub(crate) fn start(store: Arc<Store>, refusal: Arc<Refusal>) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (waker, woken) = sync_channel(1);
+        let _ = waker.try_send(());
+        let thread = std::thread::Builder::new()
+            .name("everstream-reclaim".to_owned())
+            .spawn(move || run(&store, &refusal, &woken))?;
+        Ok((Self(waker), thread))
+    }
+
+    /// Says that there is garbage. Never waits: a wake-up that is already there will find this garbage too.
+    pub(crate) fn wake(&self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+fn run(store: &Store, refusal: &Refusal, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
+        if let Err(error) = reclaim_all(store, refusal, woken) {
+            tracing::warn!(%error, "the space of deleted streams is not reclaimed for now");
+        }
+    }
+}
+
+/// Stops between two slices when the log is being closed; the next opening goes on.
+fn reclaim_all(store: &Store, refusal: &Refusal, woken: &Receiver<()>) -> Result<(), Error> {
+    for guard in store.garbage.iter() {
+        let stream = garbage::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
+        let mut from = Offset::ZERO;
+        while let Some(next) = reclaim_slice(store, refusal, stream, from)? {
+            from = next;
+            if woken.try_recv() == Err(TryRecvError::Disconnected) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes the next rows of a deleted stream, or the stream from the garbage when none is left. Says where to go on.
+fn reclaim_slice(store: &Store, refusal: &Refusal, stream: StreamKey, from: Offset) -> Result<Option<Offset>, Error> {
+    refusal.check()?;
+    let mut batch = store.batch();
+    let mut last = None;
+    let range = record::key(stream, from)..=record::key(stream, Offset(u64::MAX));
+    for guard in store.records.range(range).take(SLICE_ROWS) {
+        let key = guard.key().map_err(unreadable)?;
+        let (_, offset) = record::deser_key(Bytes::from(key.clone()))?;
+        last = Some(offset);
+        batch.remove(&store.records, key);
+    }
+    if last.is_none() {
+        batch.remove(&store.garbage, stream_key(stream));
+    }
+    batch.commit().map_err(|error| refusal.begin(&error))?;
+    Ok(last.map(|offset| offset.plus(1)))
+}

@@ -1,0 +1,123 @@
+//! What an opening found at the ends of the journals, and what it cut.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use everstream_log::{Error, ErrorKind};
+
+use crate::directory::Directory;
+use crate::journal::{Scan, scan};
+
+/// What an opening had to repair.
+///
+/// A process that was killed leaves at most one torn commit, which nobody was told had succeeded. Anything more is the
+/// device's doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Bytes cut behind the last whole commit; 0 after an orderly end.
+    pub truncated_bytes: u64,
+    /// Whole commits among them: they lay behind damage and are lost with it. Not 0 means that acknowledged records
+    /// may be missing.
+    pub commits_lost: u64,
+    /// Where the cut bytes are kept.
+    pub kept_in: Option<PathBuf>,
+}
+
+/// Cuts the newest journal behind its last whole commit.
+///
+/// # Errors
+/// `Unusable` when an older journal is damaged: it was on the device in full before the next one was begun, and cutting
+/// it would leave a hole before the later ones. `Storage` when a journal cannot be read or cut.
+pub(crate) fn recover(directory: &Directory) -> Result<Recovery, Error> {
+    let mut journals = journals(&directory.store()).map_err(|error| failed(&directory.store(), error))?;
+    let Some((_, newest)) = journals.pop() else { return Ok(Recovery::default()) };
+    for (_, older) in &journals {
+        if scan(&read_written(older).map_err(|error| failed(older, error))?).torn_bytes > 0 {
+            let said = format!(
+                "the journal {} is damaged before its end: restore the data directory from a backup",
+                older.display()
+            );
+            return Err(Error::new(ErrorKind::Unusable, said));
+        }
+    }
+    let written = read_written(&newest).map_err(|error| failed(&newest, error))?;
+    let found = scan(&written);
+    if found.torn_bytes == 0 {
+        return Ok(Recovery::default());
+    }
+    cut(&newest, &written, found, &directory.damaged()).map_err(|error| failed(&newest, error))
+}
+
+fn cut(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Result<Recovery> {
+    let kept_in = keep(journal, written, found, damaged)?;
+    let file = OpenOptions::new().write(true).open(journal)?;
+    file.set_len(found.whole_bytes)?;
+    file.sync_all()?;
+    let recovery = Recovery {
+        truncated_bytes: found.torn_bytes,
+        commits_lost: found.batches_behind,
+        kept_in: Some(kept_in.clone()),
+    };
+    tracing::warn!(
+        journal = %journal.display(),
+        truncated_bytes = recovery.truncated_bytes,
+        commits_lost = recovery.commits_lost,
+        kept_in = %kept_in.display(),
+        "the journal was truncated to its last whole commit"
+    );
+    Ok(recovery)
+}
+
+/// Keeps the bytes before they are cut; the same cut, begun twice, is kept once.
+fn keep(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(damaged)?;
+    let start = usize::try_from(found.whole_bytes).unwrap_or(usize::MAX);
+    let len = usize::try_from(found.torn_bytes).unwrap_or(usize::MAX);
+    let torn = written.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_default();
+    let stem = journal.file_stem().unwrap_or_default().to_string_lossy();
+    let kept_in = damaged.join(format!("journal-{stem}-at-{start}.bin"));
+    let mut file = File::create(&kept_in)?;
+    file.write_all(torn)?;
+    file.sync_all()?;
+    Ok(kept_in)
+}
+
+/// The journals, oldest first.
+fn journals(store: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(store)? {
+        let path = entry?.path();
+        let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".jnl")?.parse().ok());
+        journals.extend(number.map(|number| (number, path)));
+    }
+    journals.sort();
+    Ok(journals)
+}
+
+/// A journal without the zeros at its end: it is made with 64 MiB of them, which need no memory here.
+fn read_written(journal: &Path) -> io::Result<Vec<u8>> {
+    const PIECE_BYTES: usize = 256 * 1024;
+    let zeros = vec![0; PIECE_BYTES];
+    let mut piece = zeros.clone();
+    let mut file = File::open(journal)?;
+    let (mut written, mut zeros_before) = (Vec::new(), 0);
+    loop {
+        let len = file.read(&mut piece)?;
+        let read = piece.get(..len).unwrap_or_default();
+        if read.is_empty() {
+            return Ok(written);
+        }
+        if zeros.starts_with(read) {
+            zeros_before += len;
+            continue;
+        }
+        written.resize(written.len() + zeros_before, 0);
+        written.extend_from_slice(read);
+        zeros_before = 0;
+    }
+}
+
+fn failed(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Storage, format!("{} could not be recovered", path.display())).caused_by(error)
+}

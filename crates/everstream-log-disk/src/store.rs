@@ -1,0 +1,154 @@
+//! The embedded store, its keyspaces and how they are tuned: two cores, little memory, many small appends.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use bytes::Bytes;
+use everstream_log::{Error, ErrorKind, Offset, StreamKey, StreamName};
+use fjall::config::{BlockSizePolicy, FilterPolicy};
+use fjall::{CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
+
+use crate::failure::{describe, unreadable};
+use crate::keyspace::counters::Counters;
+use crate::keyspace::record::Run;
+use crate::keyspace::stream::StreamRow;
+use crate::keyspace::{alias, counters, expiry, garbage, name, record, relay, stream, stream_key};
+
+/// Records wait in memory up to this size before they are sorted into files.
+const RECORDS_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
+/// The other keyspaces hold little; small, so that they do not keep old journals alive.
+const OTHER_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
+/// A block is what one seek reads; larger than the default since records are read in runs.
+const RECORDS_BLOCK_BYTES: u32 = 16 * 1024;
+/// Sealed journals beyond this force the keyspaces that hold them to flush, which bounds the replay of a boot.
+const SEALED_JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// One: with more, the store's first worker spins on the queue while another compacts.
+const WORKERS: usize = 1;
+
+/// Open keyspaces.
+pub(crate) struct Store {
+    db: Database,
+    pub(crate) meta: Keyspace,
+    pub(crate) names: Keyspace,
+    pub(crate) streams: Keyspace,
+    pub(crate) records: Keyspace,
+    pub(crate) aliases: Keyspace,
+    pub(crate) expiry: Keyspace,
+    pub(crate) relays: Keyspace,
+    pub(crate) garbage: Keyspace,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store in `directory`, or makes it.
+    pub(crate) fn open(directory: &Path, cache_bytes_max: u64) -> Result<Self, Error> {
+        let unusable = |cause: String| {
+            let said = format!(
+                "the store in {} cannot be opened ({cause}): restore it from a backup, or move it away to start empty",
+                directory.display()
+            );
+            Error::new(ErrorKind::Unusable, said)
+        };
+        // The store asserts what it reads from damaged files.
+        match catch_unwind(AssertUnwindSafe(|| Self::try_open(directory, cache_bytes_max))) {
+            Ok(Ok(store)) => Ok(store),
+            Ok(Err(error)) => Err(unusable(describe(&error)).caused_by(error)),
+            Err(_) => Err(unusable("its files are damaged".to_owned())),
+        }
+    }
+
+    fn try_open(directory: &Path, cache_bytes_max: u64) -> fjall::Result<Self> {
+        let db = Database::builder(directory)
+            .cache_size(cache_bytes_max)
+            .worker_threads(WORKERS)
+            .max_journaling_size(SEALED_JOURNAL_BYTES_MAX)
+            // The journal is written on the way to an acknowledgement and read after a crash only.
+            .journal_compression(CompressionType::None)
+            .open()?;
+        let small = || KeyspaceCreateOptions::default().max_memtable_size(OTHER_MEMTABLE_BYTES);
+        let runs = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(RECORDS_MEMTABLE_BYTES)
+                .data_block_size_policy(BlockSizePolicy::all(RECORDS_BLOCK_BYTES))
+                // Runs are found by seeks, which filters do not help.
+                .filter_policy(FilterPolicy::disabled())
+        };
+        Ok(Self {
+            meta: db.keyspace(counters::KEYSPACE, small)?,
+            names: db.keyspace(name::KEYSPACE, small)?,
+            streams: db.keyspace(stream::KEYSPACE, small)?,
+            records: db.keyspace(record::KEYSPACE, runs)?,
+            aliases: db.keyspace(alias::KEYSPACE, small)?,
+            expiry: db.keyspace(expiry::KEYSPACE, small)?,
+            relays: db.keyspace(relay::KEYSPACE, small)?,
+            garbage: db.keyspace(garbage::KEYSPACE, small)?,
+            db,
+        })
+    }
+
+    /// An empty batch that is not flushed anywhere until it is told so.
+    pub(crate) fn batch(&self) -> OwnedWriteBatch {
+        self.db.batch().durability(None)
+    }
+
+    /// Puts everything written on the device.
+    pub(crate) fn sync(&self) -> fjall::Result<()> {
+        self.db.persist(fjall::PersistMode::SyncAll)
+    }
+
+    /// Whether a write may have to wait for the store's own work.
+    ///
+    /// From the moment a memtable is sealed until it is in a file, the store may hold its journal for the length of a
+    /// flush; with four sealed or thirty unmerged tables it halts writers altogether.
+    pub(crate) fn is_busy(&self) -> bool {
+        let keyspaces =
+            [&self.records, &self.streams, &self.names, &self.meta, &self.aliases, &self.expiry, &self.relays];
+        keyspaces.iter().any(|keyspace| keyspace.sealed_memtable_count() > 0)
+    }
+
+    pub(crate) fn counters(&self) -> Result<Counters, Error> {
+        match self.meta.get(counters::KEY).map_err(unreadable)? {
+            None => Ok(Counters::default()),
+            Some(row) => Ok(counters::deser(row.into())?),
+        }
+    }
+
+    pub(crate) fn find(&self, name: &StreamName) -> Result<Option<StreamKey>, Error> {
+        let row = self.names.get(name::key(name)).map_err(unreadable)?;
+        Ok(row.map(|row| name::deser(row.into())).transpose()?)
+    }
+
+    pub(crate) fn stream(&self, stream: StreamKey) -> Result<Option<StreamRow>, Error> {
+        let row = self.streams.get(stream_key(stream)).map_err(unreadable)?;
+        Ok(row.map(|row| stream::deser(row.into())).transpose()?)
+    }
+
+    /// The run that holds the record at `offset`, or the last one when there is no such record; nothing when no run
+    /// starts at or before `offset`. One seek, whatever the stream's length.
+    pub(crate) fn run_at(&self, stream: StreamKey, offset: Offset) -> Result<Option<Run>, Error> {
+        let range = record::key(stream, Offset::ZERO)..=record::key(stream, offset);
+        self.records.range(range).next_back().map(deser_run).transpose()
+    }
+
+    /// The stream's last run.
+    pub(crate) fn last_run(&self, stream: StreamKey) -> Result<Option<Run>, Error> {
+        self.run_at(stream, Offset(u64::MAX))
+    }
+
+    /// The runs after `offset`, in order.
+    pub(crate) fn runs_after(&self, stream: StreamKey, offset: Offset) -> impl Iterator<Item = Result<Run, Error>> {
+        let range = record::key(stream, offset.plus(1))..=record::key(stream, Offset(u64::MAX));
+        self.records.range(range).map(deser_run)
+    }
+}
+
+fn deser_run(guard: Guard) -> Result<Run, Error> {
+    let (key, row) = guard.into_inner().map_err(unreadable)?;
+    let (_, first) = record::deser_key(Bytes::from(key))?;
+    Ok(record::deser(first, row.into())?)
+}

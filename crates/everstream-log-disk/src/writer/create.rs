@@ -1,0 +1,70 @@
+//! Making a stream: its rows, its first append and its close in one batch.
+
+use everstream_log::{Create, Error, ErrorKind, Offset, Origin, StreamHead, StreamKey};
+
+use super::Writer;
+use super::append::runs;
+use crate::change::Changed;
+use crate::failure::unreadable;
+use crate::group::Group;
+use crate::keyspace::stream::{self, StreamRow};
+use crate::keyspace::{alias, expiry, name, stream_key};
+use crate::tail::Tail;
+
+impl Writer {
+    pub(super) fn stage_create(&mut self, group: &mut Group, create: Create) -> Result<Changed, Error> {
+        self.check_create(&create)?;
+        let Create { name, epoch, settings, at, expires_at, records, closure } = create;
+        let key = self.counters.next;
+        self.counters.next = StreamKey(key.0.saturating_add(1));
+        self.counters.streams = self.counters.streams.saturating_add(1);
+        group.counts = true;
+        group.claim(&name, settings.alias.as_ref());
+
+        let is_relay = settings.origin == Origin::Relayed;
+        let row = StreamRow { name, epoch, settings, created_at: at, expires_at, first: Offset::ZERO };
+        group.insert(&self.store.names, name::key(&row.name), name::ser(key).to_vec());
+        group.insert(&self.store.streams, &stream_key(key), stream::ser(&row));
+        if let Some(alias) = &row.settings.alias {
+            group.insert(&self.store.aliases, &alias::key(alias), alias::ser(key).to_vec());
+        }
+        if let Some(deadline) = expires_at {
+            group.insert(&self.store.expiry, &expiry::key(deadline, key), Vec::new());
+        }
+        if is_relay && closure.is_none() {
+            group.insert(&self.store.relays, &stream_key(key), Vec::new());
+        }
+        let mut tail = Tail { next: Offset::ZERO, bytes: 0, is_closed: false, is_relay };
+        for (key, run) in runs(key, &mut tail, &records, closure.as_ref()) {
+            group.insert(&self.store.records, &key, run);
+        }
+        group.streams.insert(key, Some(tail));
+        Ok(Changed::Created(Box::new(StreamHead {
+            key,
+            epoch,
+            settings: row.settings,
+            created_at: at,
+            expires_at,
+            first: Offset::ZERO,
+            tail: tail.next,
+            bytes: tail.bytes,
+            closure,
+        })))
+    }
+
+    fn check_create(&self, create: &Create) -> Result<(), Error> {
+        if self.store.find(&create.name)?.is_some() {
+            let said = format!("a stream {:?} is there already", create.name.as_str());
+            return Err(Error::new(ErrorKind::StreamExists, said));
+        }
+        if let Some(alias) = &create.settings.alias
+            && self.store.aliases.contains_key(alias::key(alias)).map_err(unreadable)?
+        {
+            return Err(Error::new(ErrorKind::AliasTaken, "another stream holds this alias"));
+        }
+        if self.counters.streams >= self.streams_max {
+            return Err(Error::new(ErrorKind::Full, format!("the log holds {} streams, its limit", self.streams_max)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The disk engine through its public face.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod child;
+mod contract;
+mod copy;
+mod process;
+mod recovery;
+mod sample;

@@ -1,0 +1,53 @@
+//! Streams and records the tests are written with.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use everstream_log::{
+    Create, Durability, Entry, Epoch, Log, NewRecord, Offset, ReadLimit, Settings, StreamKey, StreamName, Timestamp,
+};
+use everstream_log_disk::{DiskConfig, DiskLog};
+
+pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+pub(crate) fn open(directory: &Path) -> DiskLog {
+    open_at(directory, Durability::Os)
+}
+
+pub(crate) fn open_at(directory: &Path, durability: Durability) -> DiskLog {
+    DiskLog::open(&DiskConfig { durability, ..DiskConfig::new(directory) }).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> StreamName {
+    StreamName::parse(text).unwrap()
+}
+
+pub(crate) fn stream(text: &str) -> Create {
+    Create {
+        name: name(text),
+        epoch: Epoch::random(),
+        settings: Settings {
+            content_type: "text/event-stream".to_owned(),
+            expiry: everstream_log::Expiry::Never,
+            origin: everstream_log::Origin::Published,
+            alias: None,
+            annotation: Bytes::new(),
+        },
+        at: NOW,
+        expires_at: None,
+        records: Vec::new(),
+        closure: None,
+    }
+}
+
+pub(crate) fn entry(stream: StreamKey, first: u64, text: &str) -> Entry {
+    let record = NewRecord { time: NOW, data: Bytes::copy_from_slice(text.as_bytes()) };
+    Entry { stream, first: Offset(first), records: vec![record], closure: None }
+}
+
+/// The data of each record of a stream, as text.
+pub(crate) async fn texts(log: &dyn Log, stream: StreamKey) -> Vec<String> {
+    let unbounded = ReadLimit { records_max: usize::MAX, bytes_max: usize::MAX };
+    let records = log.read(stream, Offset::ZERO, unbounded).await.unwrap();
+    records.iter().map(|record| String::from_utf8_lossy(&record.data).into_owned()).collect()
+}

@@ -124,3 +124,6 @@ fn reply(answer: oneshot::Sender<Answer>, outcome: Answer) {
     // A caller that went away has no use for it; its change holds all the same.
     let _ = answer.send(outcome);
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 mod child;
 mod contract;
 mod copy;
+mod fixture;
+mod fixture_content;
 mod process;
 mod recovery;
 mod sample;

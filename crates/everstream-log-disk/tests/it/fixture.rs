@@ -1,0 +1,107 @@
+//! Data directories of every format ever released, opened by this version.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use everstream_log::{Alias, ErrorKind, Log, MemoryLog, Offset, ReadLimit, Record, StreamHead, StreamKey};
+use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
+use tempfile::TempDir;
+
+use crate::fixture_content::{DELETED, MADE_AT, stories};
+use crate::sample::{entry, name, open, stream};
+
+const UNBOUNDED: ReadLimit = ReadLimit { records_max: usize::MAX, bytes_max: usize::MAX };
+
+/// A fixture as `examples/fixture.rs` packs it: `dir PATH`, or `file PATH` and lines of hexadecimal digits, where
+/// `*N XX` is a run of N equal bytes.
+fn unpack(fixture: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let mut file: Option<(&str, Vec<u8>)> = None;
+    let store = |file: Option<(&str, Vec<u8>)>| {
+        if let Some((path, bytes)) = file {
+            fs::write(directory.path().join(path), bytes).unwrap();
+        }
+    };
+    for line in fixture.lines() {
+        if let Some(path) = line.strip_prefix("dir ") {
+            store(file.take());
+            fs::create_dir_all(directory.path().join(path)).unwrap();
+        } else if let Some(path) = line.strip_prefix("file ") {
+            store(file.replace((path, Vec::new())));
+        } else if let Some((_, bytes)) = &mut file {
+            bytes.extend(unpack_line(line));
+        }
+    }
+    store(file);
+    directory
+}
+
+fn unpack_line(line: &str) -> Vec<u8> {
+    let byte = |digits: &str| u8::from_str_radix(digits, 16).unwrap();
+    match line.strip_prefix('*').and_then(|run| run.split_once(' ')) {
+        Some((count, digits)) => vec![byte(digits); count.parse().unwrap()],
+        None => (0..line.len()).step_by(2).map(|at| byte(line.get(at..at + 2).unwrap())).collect(),
+    }
+}
+
+/// The fixture's content as the reference engine has it.
+async fn reference() -> MemoryLog {
+    let log = MemoryLog::new(100);
+    for story in stories() {
+        let name = story.create.name.clone();
+        let entries_of = |stream| story.entries(stream);
+        let head = log.create(story.create.clone()).await.unwrap();
+        log.commit(entries_of(head.key)).await.unwrap();
+        if name.as_str() == DELETED {
+            log.delete(&name, head.key).await.unwrap();
+        }
+    }
+    log
+}
+
+async fn stream_of(log: &dyn Log, called: &str) -> Option<(StreamHead, Vec<Record>)> {
+    let head = log.open(&name(called)).await.unwrap()?;
+    let records = log.read(head.key, Offset::ZERO, UNBOUNDED).await.unwrap();
+    // The number of a stream is the engine's own.
+    Some((StreamHead { key: StreamKey(0), ..head }, records))
+}
+
+#[tokio::test]
+async fn format_1_opens_with_all_it_holds_and_goes_on() {
+    let directory = unpack(include_str!("../fixtures/format-1.txt"));
+    let log = open(directory.path());
+    assert_eq!(log.recovery(), &Recovery::default());
+    let reference = reference().await;
+    for story in stories() {
+        let called = story.create.name.as_str();
+        assert_eq!(stream_of(&log, called).await, stream_of(&reference, called).await, "{called}");
+    }
+    let alias = Alias(Bytes::from_static(b"idempotency key"));
+    assert_eq!(log.find_alias(&alias).await.unwrap(), reference.find_alias(&alias).await.unwrap());
+    assert_eq!(log.open_relays().await.unwrap(), reference.open_relays().await.unwrap());
+    let much_later = MADE_AT.plus(std::time::Duration::from_secs(3_600));
+    assert_eq!(log.expired(much_later, 100).await.unwrap(), reference.expired(much_later, 100).await.unwrap());
+    assert_eq!(log.stream_count(), reference.stream_count());
+
+    let head = log.open(&name("chat/open")).await.unwrap().unwrap();
+    log.commit(vec![entry(head.key, head.tail.0, "more")]).await.unwrap();
+    let made = log.create(stream(DELETED)).await.unwrap();
+    assert_eq!(log.read(made.key, Offset::ZERO, UNBOUNDED).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_newer_format_is_refused_and_left_as_it_is() {
+    let directory = unpack(include_str!("../fixtures/format-1.txt"));
+    let newer = format!("everstream disk log, format {}\n", DiskLog::FORMAT + 1);
+    fs::write(directory.path().join("FORMAT"), newer).unwrap();
+    let error = DiskLog::open(&DiskConfig::new(directory.path())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unusable);
+    assert!(error.to_string().contains("newer Everstream"), "{error}");
+    fs::write(directory.path().join("FORMAT"), format!("everstream disk log, format {}\n", DiskLog::FORMAT)).unwrap();
+    assert!(has_open_chat(directory.path()).await);
+}
+
+async fn has_open_chat(directory: &Path) -> bool {
+    open(directory).open(&name("chat/open")).await.unwrap().is_some()
+}

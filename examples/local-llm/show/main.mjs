@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { followInBrowser } from './browser.mjs'
+import { askAndKill } from './killed.mjs'
 import { endAll, read, run, serve, start } from './process.mjs'
 import { askInBackground, body, closeReason, counts, MODEL, replay, textOf } from './stream.mjs'
 import { runChecks, same } from './table.mjs'
@@ -33,21 +34,26 @@ async function show() {
   await writeFile(config, `[upstreams.local]\nmount = "/local"\nurl = "${model.url}"\ndialect = "openai-chat"\n`)
   const flags = ['--config', config, '--listen', '127.0.0.1:0', '--data-dir', join(scratch, 'data')]
   const everstream = await serve(paths.everstream, ['serve', ...flags])
-  const askUrl = `${everstream.url}/local/v1/chat/completions`
+  const base = `${everstream.url}/local/v1`
 
   const canonical = await direct(model.url, PROMPT)
   console.log(`${MODEL} was asked: ${PROMPT}\n${canonical.text}`)
   console.log(`(${canonical.tokens} tokens at ${canonical.rate.toFixed(0)} a second, asked directly)\n`)
   const whole = (text) => {
-    same(text, canonical.text)
+    // The command ends its output with a line end, as commands do; the text is before it.
+    same(text.trimEnd(), canonical.text.trimEnd())
     return `${text.length} characters, the same`
   }
 
   return runChecks([
-    ['everstream ask', async () => whole(await run(paths.everstream, ['ask', askUrl, '-m', MODEL, PROMPT]))],
-    ['curl -N', async () => whole(textOf(await run('curl', ['-sSN', askUrl, '--json', body(PROMPT)])))],
+    ['everstream ask', async () => whole(await run(paths.everstream, ['ask', base, '-m', MODEL, PROMPT]))],
+    ['everstream ask, killed in mid-answer and resumed', async () => {
+      const wholes = await askAndKill(paths.everstream, base, MODEL, PROMPT, scratch)
+      wholes.forEach(({ text }) => whole(text))
+      return `killed after ${wholes.map(({ cut }) => cut).join(', ')} characters, the same each time`
+    }],
+    ['curl -N', async () => whole(textOf(await run('curl', ['-sSN', `${base}/chat/completions`, '--json', body(PROMPT)])))],
     ['the official OpenAI SDK for Python', async () => {
-      const base = `${everstream.url}/local/v1`
       return whole(await run(paths.python, [join(here, 'show', 'sdk.py'), base, MODEL, PROMPT]))
     }],
     ['EventSource in Chromium', async () => {

@@ -1,6 +1,6 @@
 // The result, row by row.
 
-const WIDTH = 46
+const WIDTH = 49
 
 /** Runs the checks one after another, prints a row for each, and resolves with whether all passed. */
 export async function runChecks(checks) {

@@ -32,7 +32,7 @@ export class Server {
   async start(): Promise<void> {
     // A short retry keeps the browser's own reconnects quick.
     const args = ['serve', '--listen', this.#address, '--data-dir', this.#dataDir, '--retry', '200ms']
-    const child = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(binary(), args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
     const lines = createInterface({ input: child.stdout })
     for await (const line of lines) {
@@ -63,6 +63,11 @@ export class Server {
     child.kill(signal)
     await exited
   }
+}
+
+/** The environment without the server's own keys: a test must not depend on whose shell it runs in. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EVERSTREAM_')))
 }
 
 function binary(): string {

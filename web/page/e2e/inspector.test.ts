@@ -1,6 +1,10 @@
+import type { Route } from 'playwright-core'
 import { expect } from 'vitest'
 import { test } from './support/fixture'
 import { append, create } from './support/stream'
+
+/** Asks for an event each 50 ms instead of each second. */
+const hurry = (route: Route) => route.continue({ url: `${route.request().url()}&interval_ms=50` })
 
 test('GET /event brings ten events, closes, and is not opened again', async ({ server, open }) => {
   const { page } = await open(server.url)
@@ -8,13 +12,15 @@ test('GET /event brings ten events, closes, and is not opened again', async ({ s
   page.on('request', (request) => {
     if (new URL(request.url()).pathname === '/event') requests.push(request.url())
   })
-  for (const run of [1, 2]) {
-    await page.getByLabel('appId').fill(`app ${run}`)
+  for (const [run, app] of ['quick', 'slow'].entries()) {
+    if (app === 'quick') await page.route('**/event?*', hurry)
+    else await page.unroute('**/event?*')
+    await page.getByLabel('appId').fill(app)
     await page.getByRole('button', { name: 'Run' }).click()
-    await page.locator('.rows').getByText('closed').nth(run - 1).waitFor()
-    expect(await page.locator('.rows tr.event', { hasText: `app ${run}` }).count()).toBe(10)
+    await page.locator('.rows tr.note', { hasText: 'closed' }).nth(run).waitFor()
+    expect(await page.locator('.rows tr.event', { hasText: app }).count()).toBe(10)
   }
-  // A reconnect of the first would show here as a third request.
+  // The second run lasts ten seconds: a reconnect of the first would show as a third request.
   expect(requests).toHaveLength(2)
   expect(await page.locator('.rows td.type', { hasText: 'close' }).count()).toBe(2)
 })

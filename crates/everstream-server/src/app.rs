@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use everstream_hub::Hub;
-use http::Uri;
+use http::{Method, Uri};
 
 use crate::access::Access;
 use crate::config::Config;
 use crate::problem::{Code, Problem};
-use crate::{health, protocols};
+use crate::{edge, health, protocols};
 
 /// The state of one worker: cheap to clone, and its handles write on the worker's own runtime.
 #[derive(Debug, Clone)]
@@ -25,18 +27,37 @@ pub struct App {
     pub own_address: SocketAddr,
 }
 
-/// Every route of the server, without the layers that belong to a connection.
+impl App {
+    /// The same for a worker: its handles write on the current runtime.
+    #[must_use]
+    pub fn on_this_runtime(self) -> Self {
+        Self { hub: self.hub.on_this_runtime(), ..self }
+    }
+}
+
+/// Every route of the server, and around all of them what holds for every request.
 ///
 /// A test calls it with an [`App`] over the memory engine and sends requests by `oneshot`.
 pub fn router(app: App) -> Router {
-    Router::new()
+    let edge = from_fn_with_state(app.clone(), edge::around);
+    let routes = Router::new()
         .merge(protocols::streams::routes())
         .merge(protocols::asks::routes())
         .merge(protocols::demo::routes())
         .merge(protocols::page::routes())
         .merge(health::routes())
         .fallback(path_not_found)
-        .with_state(app)
+        .method_not_allowed_fallback(method_not_allowed)
+        // Bodies are bounded by `body`, whose refusals are problem documents.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app);
+    // Around the router and not its routes: it adds `Allow` behind the layers of a route.
+    Router::new().fallback_service(routes).layer(edge)
+}
+
+/// The router adds `Allow`.
+async fn method_not_allowed(method: Method) -> Problem {
+    Problem::new(Code::MethodNotAllowed, format!("this resource has no {method}; Allow says what it has"))
 }
 
 async fn path_not_found(uri: Uri) -> Problem {

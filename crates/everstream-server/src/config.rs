@@ -28,6 +28,11 @@ mod resolve;
 mod upstream;
 mod value;
 
+#[cfg(test)]
+mod documentation;
+#[cfg(test)]
+mod tests;
+
 key::keys! {
     /// The checked configuration.
     struct Config, table KEYS {

@@ -5,12 +5,31 @@
 //! - [`problem`]: the only map from an inner error to an HTTP status and a stable code.
 //! - [`access`]: a handler cannot touch a stream without a [`access::Grant`].
 //! - [`app`]: the state every handler sees, and the router.
+//! - `edge`, `cors`, [`body`]: what holds for every request and answer.
 //! - [`protocols`]: thin adapters; none imports another.
+//! - [`server`]: bind, run, drain; below it `listener` → `acceptor` (with `admission`) → `worker` → `connection`
+//!   (with `head` and `lawful`), one after another on a connection's way in.
 
+mod acceptor;
 pub mod access;
+mod admission;
 pub mod app;
+pub mod body;
 pub mod config;
+mod connection;
+mod cors;
+mod edge;
+mod engine;
+mod head;
 pub mod health;
+mod lawful;
+mod listener;
 pub mod problem;
 pub mod protocols;
+mod rewound;
+pub mod server;
 pub mod sse_body;
+mod worker;
+
+pub use listener::BindError;
+pub use server::{ServeError, Server, serve};

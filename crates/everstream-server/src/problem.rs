@@ -24,7 +24,11 @@ mod code;
 /// assert_eq!(problem.status(), 400);
 /// ```
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Refusal>);
+
+/// Boxed, so that results which are nearly always `Ok` stay small.
+#[derive(Debug)]
+struct Refusal {
     code: Code,
     detail: String,
     subject: Option<Subject>,
@@ -46,7 +50,7 @@ impl Problem {
     /// A refusal for the reason `code`; `detail` is a sentence for a person, without a full stop.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), subject: None, headers: HeaderMap::new() }
+        Self(Box::new(Refusal { code, detail: detail.into(), subject: None, headers: HeaderMap::new() }))
     }
 
     /// Names the `field` that was wrong, the `value` it had (shortened to 200 bytes) and a lawful `example`.
@@ -57,14 +61,14 @@ impl Problem {
             value.truncate(value.floor_char_boundary(VALUE_BYTES_MAX));
             value.push('…');
         }
-        self.subject = Some(Subject { field: field.into(), value, example: example.into() });
+        self.0.subject = Some(Subject { field: field.into(), value, example: example.into() });
         self
     }
 
     /// Adds a response header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
@@ -83,35 +87,57 @@ impl Problem {
 
     /// The reason, to branch on.
     #[must_use]
-    pub const fn code(&self) -> Code {
-        self.code
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 
     /// The status it is sent with.
     #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        self.code.status()
+    pub fn status(&self) -> StatusCode {
+        self.0.code.status()
     }
 
     /// The sentence for a person.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     /// The document as it is sent.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let document = Document {
-            kind: format!("/problems/{}", self.code.as_str()),
-            title: self.code.title(),
+            kind: format!("/problems/{}", self.0.code.as_str()),
+            title: self.0.code.title(),
             status: self.status().as_u16(),
-            detail: &self.detail,
-            code: self.code.as_str(),
-            subject: self.subject.as_ref(),
+            detail: &self.0.detail,
+            code: self.0.code.as_str(),
+            subject: self.0.subject.as_ref(),
         };
         // Strings and a number always serialise.
         serde_json::to_vec(&document).unwrap_or_default()
+    }
+}
+
+impl Problem {
+    /// The whole HTTP/1.1 response, for a connection that is closed with it.
+    pub(crate) fn to_wire(&self) -> Vec<u8> {
+        let body = self.to_json();
+        let mut wire = format!("HTTP/1.1 {}\r\n", self.status()).into_bytes();
+        for (name, value) in &self.0.headers {
+            wire.extend_from_slice(name.as_str().as_bytes());
+            wire.extend_from_slice(b": ");
+            wire.extend_from_slice(value.as_bytes());
+            wire.extend_from_slice(b"\r\n");
+        }
+        let length = body.len();
+        let rest = format!(
+            "content-type: application/problem+json\r\ncache-control: no-store\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n"
+        );
+        wire.extend_from_slice(rest.as_bytes());
+        wire.extend_from_slice(&body);
+        wire
     }
 }
 
@@ -162,7 +188,7 @@ impl IntoResponse for Problem {
         let body = self.to_json();
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
-        headers.extend(self.headers);
+        headers.extend(self.0.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         // A refusal belongs to this request alone: a cached 404 would outlive the stream's making.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -172,8 +198,11 @@ impl IntoResponse for Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.detail)
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
     }
 }
 
 impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests;

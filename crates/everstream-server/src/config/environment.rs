@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::KEYS;
 use super::error::Source;
-use super::layer::{Layer, Raw, find_key};
+use super::layer::{Layer, Raw, nearest};
 
 /// What every variable of ours begins with.
 pub(super) const PREFIX: &str = "EVERSTREAM_";
@@ -23,16 +23,24 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> (Layer, Vec<String
     let mut layer = Layer::new();
     let mut warnings = Vec::new();
     for (name, value) in environment {
-        let Some(key) = name.strip_prefix(PREFIX).filter(|_| name != CONFIG) else { continue };
-        match find_key(KEYS, &key.to_ascii_lowercase()) {
-            Ok(known) => {
-                layer.insert(known.name, Raw { text: value.clone(), source: Source::Environment(name.clone()) });
+        let Some(word) = name.strip_prefix(PREFIX) else { continue };
+        if name == CONFIG || is_of_platform(word) {
+            continue;
+        }
+        match KEYS.iter().find(|key| variable(key.name) == *name) {
+            Some(key) => {
+                layer.insert(key.name, Raw { text: value.clone(), source: Source::Environment(name.clone()) });
             }
-            Err(hint) => warnings.push(format!(
-                "environment {name} is no key{}",
-                hint.to_ascii_uppercase().replace("; TRY ", "; try EVERSTREAM_")
-            )),
+            None => {
+                let hint = nearest(KEYS, &word.to_ascii_lowercase()).map_or("", |key| key.name);
+                warnings.push(format!("environment {name} is no key; try {}", variable(hint)));
+            }
         }
     }
     (layer, warnings)
+}
+
+/// What Kubernetes sets in every container of a namespace that has a service named `everstream`.
+fn is_of_platform(word: &str) -> bool {
+    word == "PORT" || word.starts_with("PORT_") || word.starts_with("SERVICE_")
 }

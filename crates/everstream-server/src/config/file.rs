@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{ConfigError, Source};
-use super::layer::{Layer, Raw, find_key};
+use super::layer::{Layer, Raw, nearest};
 use super::{KEYS, Key, UPSTREAM_KEYS};
 
 /// A configuration file that has been read.
@@ -79,9 +79,10 @@ impl FileText<'_> {
         prefix: &str,
         key: &Spanned<DeString<'_>>,
     ) -> Result<&'static Key, ConfigError> {
-        find_key(table, key.get_ref()).map_err(|hint| {
-            let source = self.source(&key.span());
-            ConfigError::new(format!("{prefix}{} ({source}) is no key{hint}", key.get_ref()))
+        table.iter().find(|known| known.name == key.get_ref()).ok_or_else(|| {
+            let (name, source) = (key.get_ref(), self.source(&key.span()));
+            let hint = nearest(table, name).map_or("", |key| key.name);
+            ConfigError::new(format!("{prefix}{name} ({source}) is no key; try {hint}"))
         })
     }
 

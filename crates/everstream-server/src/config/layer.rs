@@ -61,11 +61,7 @@ impl Settings {
     }
 }
 
-/// The key of `table` that `name` is, or the words that lead from it to the nearest one.
-pub(super) fn find_key(table: &'static [Key], name: &str) -> Result<&'static Key, String> {
-    let distance = |key: &&Key| strsim::damerau_levenshtein(key.name, name);
-    match table.iter().find(|key| key.name == name) {
-        Some(key) => Ok(key),
-        None => Err(table.iter().min_by_key(distance).map_or_else(String::new, |key| format!("; try {}", key.name))),
-    }
+/// The key of `table` whose name is most like `name`.
+pub(super) fn nearest(table: &'static [Key], name: &str) -> Option<&'static Key> {
+    table.iter().min_by_key(|key| strsim::damerau_levenshtein(key.name, name))
 }

@@ -34,7 +34,7 @@ pub struct Resolved {
     pub warnings: Vec<String>,
 }
 
-/// The heads a browser sends with its cookies, and hyper's smallest buffer.
+/// What the heads of browsers with their cookies need, and hyper's smallest buffer.
 const HEAD_BYTES_MIN: usize = 8 << 10;
 
 /// First segments that are the server's own.

@@ -97,7 +97,7 @@ impl Value for NonZeroUsize {
     }
 }
 
-/// A number of bytes above zero.
+/// A number of bytes above zero, written with a unit or as a plain number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub usize);
 
@@ -110,11 +110,10 @@ impl Value for ByteSize {
         let unit = text.get(digits.len()..).unwrap_or_default().trim_start();
         let count: usize = digits.parse().map_err(|_| invalid("is no size"))?;
         let scale = match unit {
-            "B" => 1,
+            "" | "B" => 1,
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
             "GiB" => 1 << 30,
-            "" => return Err(invalid("has no unit")),
             _ => return Err(invalid("has a unit that is none of B, KiB, MiB and GiB")),
         };
         match count.checked_mul(scale) {

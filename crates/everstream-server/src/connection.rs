@@ -1,0 +1,146 @@
+//! One connection, from its first byte to its last.
+//!
+//! The first head is read and judged here; the rest is hyper's. Whatever ends it, a connection is closed so that the
+//! client can still read the last answer: our half first, then the client's.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::admission::Permit;
+use crate::config::Config;
+use crate::head::{FirstHead, HeadLimits, read_first};
+use crate::lawful;
+use crate::problem::Problem;
+use crate::rewound::Rewound;
+
+/// What the connections of a worker have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Connections {
+    pub(crate) router: Router,
+    pub(crate) limits: ConnectionLimits,
+    pub(crate) draining: CancellationToken,
+    pub(crate) cutoff: CancellationToken,
+}
+
+/// The bounds of one connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionLimits {
+    head: HeadLimits,
+    idle_timeout: Duration,
+}
+
+impl ConnectionLimits {
+    pub(crate) const fn new(config: &Config) -> Self {
+        let head = HeadLimits { bytes_max: config.max_head_bytes.0, timeout: config.head_timeout };
+        Self { head, idle_timeout: config.idle_timeout }
+    }
+}
+
+/// How long, and for how many bytes, a client that was answered may go on sending before its connection is dropped.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+impl Connections {
+    /// Serves `socket` until it ends, the cutoff comes, or the drain finds it idle.
+    ///
+    /// # Cancel safety
+    /// Dropped, it has dropped the connection.
+    pub(crate) async fn serve(&self, socket: TcpStream, peer: SocketAddr, permit: Permit) {
+        let ended = self.cutoff.run_until_cancelled(self.serve_to_end(socket)).await;
+        if let Some(Err(error)) = ended {
+            // The other side's doing, nearly always: nothing for anybody to act on.
+            tracing::debug!(%peer, error = &*error, "a connection broke");
+        }
+        drop(permit);
+    }
+
+    async fn serve_to_end(&self, mut socket: TcpStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let first = read_first(&mut socket, self.limits.head);
+        let Some(first) = self.draining.run_until_cancelled(first).await else { return Ok(()) };
+        match first? {
+            FirstHead::Gone => Ok(()),
+            FirstHead::Refused(problem) => refuse(socket, &problem).await.map_err(Into::into),
+            FirstHead::Whole(head) => self.serve_requests(head, socket).await.map_err(Into::into),
+        }
+    }
+
+    async fn serve_requests(&self, head: Vec<u8>, socket: TcpStream) -> hyper::Result<()> {
+        let router = self.router.clone();
+        let service = service_fn(move |request| Box::pin(answer(router.clone(), request)));
+        let mut connection = self.builder().serve_connection(Rewound::new(head, socket), service);
+        let mut is_draining = false;
+        let ended = loop {
+            tokio::select! {
+                ended = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
+                () = self.draining.cancelled(), if !is_draining => {
+                    is_draining = true;
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                }
+            }
+        };
+        // Also after an error: hyper may have answered it, and an answer cut off by a reset is none.
+        let mut socket = connection.into_parts().io.into_socket();
+        linger(&mut socket).await;
+        ended
+    }
+
+    fn builder(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            // hyper's clock for a later head starts with the end of the answer before, so that it bounds idleness too.
+            .header_read_timeout(self.limits.idle_timeout)
+            .max_buf_size(self.limits.head.bytes_max)
+            .half_close(false);
+        builder
+    }
+}
+
+async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+    match lawful::check(&request) {
+        Ok(()) => router.oneshot(request).await,
+        Err(problem) => Ok(problem.into_response()),
+    }
+}
+
+/// Answers with `problem` and closes.
+///
+/// # Errors
+/// As the socket.
+pub(crate) async fn refuse(mut socket: TcpStream, problem: &Problem) -> std::io::Result<()> {
+    socket.write_all(&problem.to_wire()).await?;
+    linger(&mut socket).await;
+    Ok(())
+}
+
+/// Ends our half and reads on for a moment: closing a socket with unread bytes resets the connection, which takes the
+/// answer with it (RFC 9112, 9.6).
+async fn linger(socket: &mut TcpStream) {
+    let drained = async {
+        socket.shutdown().await?;
+        let mut discarded = [0; 4096];
+        let mut bytes = 0;
+        while bytes < LINGER_BYTES_MAX {
+            match socket.read(&mut discarded).await? {
+                0 => break,
+                count => bytes += count,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Whatever comes of it, the connection is over.
+    let _ = tokio::time::timeout(LINGER, drained).await;
+}

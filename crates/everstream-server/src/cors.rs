@@ -1,0 +1,104 @@
+//! Which pages may call the server: an exact list of origins, none by default.
+//!
+//! Every answer carries the headers, refusals too, or a page could not read why it was refused. Without configured
+//! origins no header is sent at all.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use crate::config::Config;
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE");
+
+/// What a page may send besides what every page may. Spelled out, since `*` is no wildcard with credentials and never
+/// covers `Authorization`.
+const REQUEST_HEADERS: [&str; 19] = [
+    "accept",
+    "authorization",
+    "cache-control",
+    "content-type",
+    "everstream-append",
+    "everstream-on-disconnect",
+    "everstream-stream",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "prefer",
+    "producer-epoch",
+    "producer-id",
+    "producer-seq",
+    "stream-close-reason",
+    "stream-closed",
+    "stream-expires-at",
+    "stream-seq",
+    "stream-ttl",
+];
+
+/// Headers that the SDKs of upstreams add by themselves; they begin like this.
+const SDK_PREFIXES: [&str; 4] = ["x-stainless-", "openai-", "anthropic-", "x-api-key"];
+
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Content-Location, ETag, Location, Preference-Applied, Retry-After, Stream-Close-Reason, Stream-Closed, \
+     Stream-Cursor, Stream-Epoch, Stream-Expires-At, Stream-Id, Stream-Next-Offset, Stream-SSE-Data-Encoding, \
+     Stream-TTL, Stream-Up-To-Date",
+);
+
+/// How long a browser may remember a preflight: two hours, the most that browsers grant.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+
+/// Whether this is a browser asking whether it may ask.
+pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to a preflight, without the headers that every answer gets. It grants nothing to a foreign origin.
+pub(crate) fn preflight(config: &Config, headers: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let granted = response.headers_mut();
+    granted.append(VARY, HeaderValue::from_static("Access-Control-Request-Method, Access-Control-Request-Headers"));
+    if allowed_origin(config, headers).is_some() {
+        granted.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        granted.insert(ACCESS_CONTROL_ALLOW_HEADERS, request_headers(headers));
+        granted.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    }
+    response
+}
+
+/// The origin of the request, if it is on the list.
+pub(crate) fn allowed_origin(config: &Config, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(ORIGIN)?;
+    config.cors_origins.iter().any(|allowed| allowed.as_str().as_bytes() == origin.as_bytes()).then(|| origin.clone())
+}
+
+/// Adds what lets a page of `origin` (as [`allowed_origin`] found it) read the answer.
+pub(crate) fn decorate(config: &Config, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    if config.cors_origins.is_empty() {
+        return;
+    }
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = origin else { return };
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    if config.cors_credentials {
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    }
+}
+
+/// Our own list, and of the requested headers those that SDKs add.
+fn request_headers(headers: &HeaderMap) -> HeaderValue {
+    let mut names = REQUEST_HEADERS.join(", ");
+    let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|value| value.to_str().ok());
+    for name in requested.unwrap_or_default().split(',').map(str::trim) {
+        let name = name.to_ascii_lowercase();
+        if SDK_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+            names.push_str(", ");
+            names.push_str(&name);
+        }
+    }
+    HeaderValue::try_from(names).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,103 @@
+//! What holds for every request and every answer, whatever the route: one layer around the router.
+//!
+//! A request has a method that HTTP knows; a body that announces more than `max_body_bytes` is refused before it is read.
+//! An answer carries the CORS headers and says what browsers may make of it; `OPTIONS` and 405 tell a route's methods
+//! from the router itself. What holds of a request's bytes on the wire is [`lawful`](crate::lawful)'s.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::problem::{Code, Problem};
+use crate::{body, cors};
+
+/// Every method of the server.
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The layer.
+pub(crate) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let origin = cors::allowed_origin(&app.config, request.headers());
+    let mut response = match answer_here(&app.config, &request) {
+        Ok(Some(response)) => response,
+        Ok(None) => {
+            let method = request.method().clone();
+            tell_methods(&method, next.run(request).await)
+        }
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    cors::decorate(&app.config, origin, headers);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = if app.config.cors_origins.is_empty() { "same-origin" } else { "cross-origin" };
+    headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static(policy));
+    response
+}
+
+/// The answer to what no route has to see.
+fn answer_here(config: &Config, request: &Request) -> Result<Option<Response>, Problem> {
+    let (method, headers) = (request.method(), request.headers());
+    check_method(method)?;
+    if cors::is_preflight(method, headers) {
+        return Ok(Some(cors::preflight(config, headers)));
+    }
+    if method == Method::OPTIONS && request.uri().path() == "*" {
+        return Ok(Some((StatusCode::NO_CONTENT, [(ALLOW, METHODS)]).into_response()));
+    }
+    check_length(config, headers)?;
+    Ok(None)
+}
+
+/// RFC 9110, 9.1: methods are case-sensitive. `TRACE` and `CONNECT` are HTTP's own, but nothing of ours.
+fn check_method(method: &Method) -> Result<(), Problem> {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE | Method::OPTIONS | Method::PATCH => {
+            Ok(())
+        }
+        Method::TRACE | Method::CONNECT => Err(Problem::method_not_allowed(METHODS)),
+        _ => Err(Problem::new(Code::MethodUnknown, format!("this server has {METHODS}"))
+            .about("method", method.as_str(), "GET")
+            .with_header(ALLOW, HeaderValue::from_static(METHODS))),
+    }
+}
+
+/// A body that says that it is too long is refused unread. One that does not say is cut by whoever reads it.
+fn check_length(config: &Config, headers: &HeaderMap) -> Result<(), Problem> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(length) if length > config.max_body_bytes.0 as u64 && !body::is_streaming_append(headers) => {
+            Err(body::too_large(config.max_body_bytes).about("Content-Length", length.to_string(), "1024"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The router knows a route's methods and says them with its 405; that is the answer to `OPTIONS` too.
+fn tell_methods(method: &Method, response: Response) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let Some(allow) = allow_with_options(response.headers()) else { return response };
+    if method == Method::OPTIONS {
+        return (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response();
+    }
+    let (mut parts, body) = response.into_parts();
+    parts.headers.insert(ALLOW, allow);
+    Response::from_parts(parts, body)
+}
+
+fn allow_with_options(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut methods: Vec<&str> = headers.get(ALLOW)?.to_str().ok()?.split(',').map(str::trim).collect();
+    if !methods.contains(&"OPTIONS") {
+        methods.push("OPTIONS");
+    }
+    HeaderValue::try_from(methods.join(", ")).ok()
+}
+
+#[cfg(test)]
+mod tests;

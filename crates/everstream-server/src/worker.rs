@@ -1,0 +1,75 @@
+//! The threads that serve connections: each has a runtime of its own, so that a stream's appends, its writer and its
+//! viewers meet on one core without locks between cores.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::thread::{Builder, JoinHandle};
+
+use everstream_hub::Tasks;
+use tokio::runtime;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::Permit;
+use crate::app::{App, router};
+use crate::connection::{ConnectionLimits, Connections};
+
+/// Sockets that may wait for a worker; when all workers are that far behind, nothing is accepted.
+const SOCKETS_QUEUED_MAX: usize = 256;
+
+/// An accepted connection on its way to a worker.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) permit: Permit,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) arrivals: mpsc::Sender<Arrival>,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+/// Starts worker `number`, whose handlers see what `app` makes on its runtime. It ends, and drops what is left, once
+/// `ended` is cancelled.
+///
+/// # Errors
+/// When the machine gives no thread or no runtime.
+pub(crate) fn start(number: usize, app: App, ended: CancellationToken) -> io::Result<Worker> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let (sender, arrivals) = mpsc::channel(SOCKETS_QUEUED_MAX);
+    let thread = Builder::new().name(format!("worker-{number}")).spawn(move || {
+        runtime.block_on(async move {
+            let app = app.on_this_runtime();
+            let tasks = app.hub.tasks().clone();
+            ended.run_until_cancelled(serve_arrivals(arrivals, connections(app), tasks)).await;
+        });
+    })?;
+    Ok(Worker { arrivals: sender, thread })
+}
+
+fn connections(app: App) -> Connections {
+    let tasks = app.hub.tasks();
+    Connections {
+        limits: ConnectionLimits::new(&app.config),
+        draining: tasks.draining().clone(),
+        cutoff: tasks.cutoff().clone(),
+        router: router(app),
+    }
+}
+
+/// Never returns: connections go on when no more arrive.
+async fn serve_arrivals(mut arrivals: mpsc::Receiver<Arrival>, connections: Connections, tasks: Tasks) {
+    while let Some(Arrival { socket, peer, permit }) = arrivals.recv().await {
+        match tokio::net::TcpStream::from_std(socket) {
+            Ok(socket) => {
+                let connections = connections.clone();
+                drop(tasks.spawn(async move { connections.serve(socket, peer, permit).await }));
+            }
+            Err(error) => tracing::warn!(%peer, %error, "an accepted connection could not be served"),
+        }
+    }
+    std::future::pending().await
+}

@@ -14,6 +14,8 @@ use crate::{Error, ErrorKind, Hub, Stream};
 pub struct CreateStream {
     /// Its name.
     pub name: StreamName,
+    /// Its incarnation, drawn by its creator, so that an alias may be derived from it.
+    pub epoch: Epoch,
     /// Its media type, as its readers will see it.
     pub content_type: String,
     /// When it goes away; [`Expiry::Never`] leaves it to the configuration.
@@ -45,6 +47,7 @@ impl CreateStream {
     pub fn new(name: StreamName, content_type: impl Into<String>) -> Self {
         Self {
             name,
+            epoch: Epoch::random(),
             content_type: content_type.into(),
             expiry: Expiry::Never,
             origin: Origin::Published,
@@ -94,7 +97,7 @@ impl Hub {
             .log
             .create(Create {
                 name: create.name.clone(),
-                epoch: Epoch::random(),
+                epoch: create.epoch,
                 settings: Settings {
                     content_type: create.content_type.clone(),
                     expiry: create.expiry,

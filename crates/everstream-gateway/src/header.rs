@@ -1,0 +1,185 @@
+//! Which headers cross the gateway.
+
+use http::header::{self, HeaderMap, HeaderName};
+
+use crate::Mount;
+
+/// Between two neighbours only (RFC 9110, 7.6.1), and what the HTTP client of the next hop writes itself.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Who the caller is to this server; its upstream knows other credentials.
+const CREDENTIALS: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
+
+/// About the connection to this server, the page it came from, or addressed to the gateway itself. An upstream that
+/// sees `Origin` would take the call for one by a browser.
+const OURS: [HeaderName; 11] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::ACCEPT_ENCODING,
+    header::EXPECT,
+    header::ORIGIN,
+    header::REFERER,
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("prefer"),
+];
+
+/// Of the upstream's own site; our CORS and TLS are our own.
+const THEIRS: [HeaderName; 4] =
+    [header::SET_COOKIE, header::ALT_SVC, header::STRICT_TRANSPORT_SECURITY, HeaderName::from_static("server")];
+
+/// The headers of the request upstream: the caller's end-to-end ones, then the mount's.
+pub(crate) fn to_upstream(mount: &Mount, from: &HeaderMap) -> HeaderMap {
+    let mut headers = end_to_end(from);
+    OURS.iter().for_each(|name| drop(headers.remove(name)));
+    if !mount.forwards_credentials {
+        CREDENTIALS.iter().for_each(|name| drop(headers.remove(name)));
+    }
+    remove_prefixed(&mut headers, &["everstream-", "x-forwarded-", "sec-"]);
+    // The events must be readable here, and a compressed stream arrives in the compressor's pace.
+    headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+    for (name, value) in &mount.headers {
+        headers.insert(name, value.expose().clone());
+    }
+    headers
+}
+
+/// The headers of an upstream's answer that its caller gets.
+pub(crate) fn to_caller(from: &HeaderMap) -> HeaderMap {
+    let mut headers = end_to_end(from);
+    THEIRS.iter().for_each(|name| drop(headers.remove(name)));
+    remove_prefixed(&mut headers, &["access-control-", "everstream-", "stream-"]);
+    headers
+}
+
+/// The headers of an upstream's answer that go along with an answer of ours: request ids, rate limits. What describes
+/// the upstream's own body does not.
+pub(crate) fn beside_events(from: &HeaderMap) -> HeaderMap {
+    let mut headers = to_caller(from);
+    let about_the_body = [
+        header::CACHE_CONTROL,
+        header::DATE,
+        header::ETAG,
+        header::EXPIRES,
+        header::LAST_MODIFIED,
+        header::LOCATION,
+        header::VARY,
+        header::ACCEPT_RANGES,
+    ];
+    about_the_body.iter().for_each(|name| drop(headers.remove(name)));
+    remove_prefixed(&mut headers, &["content-", "x-accel-"]);
+    headers
+}
+
+fn end_to_end(from: &HeaderMap) -> HeaderMap {
+    let named = from.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named: Vec<HeaderName> =
+        named.flat_map(|list| list.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
+    let mut headers = from.clone();
+    HOP_BY_HOP.iter().chain(&named).for_each(|name| drop(headers.remove(name)));
+    headers
+}
+
+fn remove_prefixed(headers: &mut HeaderMap, prefixes: &[&str]) {
+    let is_meant = |name: &&HeaderName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix));
+    let meant: Vec<HeaderName> = headers.keys().filter(is_meant).cloned().collect();
+    meant.iter().for_each(|name| drop(headers.remove(name)));
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use reqwest::Url;
+
+    use super::*;
+    use crate::Secret;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[track_caller]
+    fn check(crossed: &HeaderMap, expected: &[(&'static str, &'static str)]) {
+        assert_eq!(*crossed, headers(expected));
+    }
+
+    fn mount() -> Mount {
+        Mount::new("m", "/m", Url::parse("http://h").unwrap())
+    }
+
+    #[test]
+    fn only_what_is_meant_for_the_upstream_goes_there() {
+        let sent = headers(&[
+            ("host", "us"),
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("transfer-encoding", "chunked"),
+            ("authorization", "Bearer caller"),
+            ("cookie", "a=b"),
+            ("x-api-key", "k"),
+            ("accept-encoding", "gzip"),
+            ("origin", "http://page"),
+            ("sec-fetch-mode", "cors"),
+            ("last-event-id", "k3v9-1"),
+            ("everstream-stream", "a"),
+            ("content-type", "application/json"),
+            ("idempotency-key", "k1"),
+            ("x-own", "kept"),
+        ]);
+        check(
+            &to_upstream(&mount(), &sent),
+            &[
+                ("content-type", "application/json"),
+                ("idempotency-key", "k1"),
+                ("x-own", "kept"),
+                ("accept-encoding", "identity"),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_mounts_headers_replace_the_callers() {
+        let mut mount = mount();
+        mount.forwards_credentials = true;
+        let sent = headers(&[("authorization", "Bearer caller"), ("cookie", "a=b")]);
+        mount.headers.push((header::AUTHORIZATION, Secret::new(HeaderValue::from_static("Bearer mount"))));
+        check(
+            &to_upstream(&mount, &sent),
+            &[("authorization", "Bearer mount"), ("cookie", "a=b"), ("accept-encoding", "identity")],
+        );
+    }
+
+    #[test]
+    fn an_upstream_cannot_speak_for_this_server() {
+        let answered = headers(&[
+            ("set-cookie", "a=b"),
+            ("access-control-allow-origin", "*"),
+            ("stream-id", "x"),
+            ("keep-alive", "timeout=5"),
+            ("content-type", "application/json"),
+            ("content-length", "2"),
+            ("x-request-id", "r1"),
+        ]);
+        let plain = [("content-type", "application/json"), ("content-length", "2"), ("x-request-id", "r1")];
+        check(&to_caller(&answered), &plain);
+        check(&beside_events(&answered), &[("x-request-id", "r1")]);
+    }
+}

@@ -1,0 +1,257 @@
+//! The relay: the task that carries one answer from the upstream into its stream, whoever listens.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use everstream_codec::{Limits, Source, Splitter};
+use everstream_hub::{Append, Close, Stream};
+use everstream_log::CloseReason;
+use futures_util::FutureExt;
+use http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::dialect::{AnswerReader, Verdict};
+use crate::outcome::{CloseDetail, OutcomeCode};
+use crate::presence::{Audience, Presence};
+use crate::running::{Listed, Phase};
+use crate::upstream::{Call, Failure, Upstream, UpstreamAnswer};
+use crate::{Dialect, OnDisconnect, PassThrough};
+
+mod refusal;
+
+/// How many bytes of an answer are taken before they are appended, where more has arrived already.
+const ROUND_BYTES_MAX: usize = 256 << 10;
+
+/// Everything one relay needs.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) stream: Stream,
+    pub(crate) dialect: Dialect,
+    pub(crate) event_bytes_max: usize,
+    pub(crate) on_disconnect: OnDisconnect,
+    pub(crate) audience: Audience,
+    pub(crate) presence: Presence,
+    /// Set when the process must end.
+    pub(crate) cutoff: CancellationToken,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// Where an answer goes that is none in events.
+    pub(crate) refusal: oneshot::Sender<PassThrough>,
+    pub(crate) listed: Listed,
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Where the answer comes from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// The call has to be made.
+    Call(Upstream, Box<Call>),
+    /// Its head is there already.
+    Answered(Box<UpstreamAnswer>),
+}
+
+/// How the relaying ended.
+#[derive(Debug)]
+enum Ending {
+    /// The last append closed the stream, with everything of a whole answer.
+    Whole(UpstreamAnswer),
+    /// The stream has ended already.
+    Ended,
+    /// The stream is to be closed so.
+    Close(Close),
+}
+
+impl Relay {
+    /// Carries the answer over and closes the stream with the truth about its end, come what may.
+    pub(crate) async fn run(self, origin: Origin) {
+        let Self { stream, dialect, event_bytes_max, on_disconnect, audience, presence, cutoff, phase, .. } = self;
+        let ending = {
+            let carrier = Carrier { stream: &stream, phase: &phase, dialect, event_bytes_max };
+            let carrying = AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind();
+            tokio::select! {
+                // Each branch may be dropped: `carry` then closes the upstream's connection, and an append that was
+                // handed over takes full effect. `carry` goes first, since its own last append ends the stream too.
+                biased;
+                ending = carrying => ending.unwrap_or_else(|_| failed(&internal())),
+                _ = stream.ended() => Ending::Ended,
+                () = cutoff.cancelled() => interrupted(),
+                () = presence.abandoned(&stream, on_disconnect, audience) => abandoned(),
+            }
+        };
+        let whole = match ending {
+            Ending::Whole(answer) => Some(answer),
+            Ending::Ended => None,
+            Ending::Close(close) => {
+                close_stream(&stream, close).await;
+                None
+            }
+        };
+        phase.send_replace(Phase::Over);
+        drop((self.listed, self.permit));
+        if let Some(answer) = whole {
+            answer.finish().await;
+        }
+    }
+}
+
+/// The part of a relay that reads and appends; it is dropped where it stands when the stream ends otherwise.
+struct Carrier<'a> {
+    stream: &'a Stream,
+    phase: &'a watch::Sender<Phase>,
+    dialect: Dialect,
+    event_bytes_max: usize,
+}
+
+impl Carrier<'_> {
+    async fn carry(&self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
+        let mut answer = match origin {
+            Origin::Answered(answer) => *answer,
+            Origin::Call(upstream, call) => match upstream.send(*call).await {
+                Ok(answer) => answer,
+                Err(failure) => return failed(&self.report(&failure)),
+            },
+        };
+        if !answer.is_event_stream() {
+            refusal::pass_on(self.stream, answer, refusal).await;
+            return Ending::Ended;
+        }
+        let headers = Arc::new(crate::header::beside_events(answer.headers()));
+        self.phase.send_replace(Phase::Answering(headers));
+        match self.carry_events(&mut answer).await {
+            Ok(CloseReason::Completed) => Ending::Whole(answer),
+            Ok(_) => Ending::Ended,
+            Err(detail) => failed(&detail.with_status(answer.status())),
+        }
+    }
+
+    /// One turn takes what has arrived, appends it in one step, and waits for the log before it reads on: the upstream
+    /// is slowed down to what the log can take. Returns how the stream was closed.
+    async fn carry_events(&self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
+        let limits = Limits::with_event_bytes_max(self.event_bytes_max);
+        let mut splitter = Splitter::new(limits, Source::Upstream);
+        let mut reader = AnswerReader::new(self.dialect);
+        loop {
+            let append = match answer.next().await {
+                Ok(Some(chunk)) => {
+                    take_round(&mut splitter, answer, &chunk).await;
+                    sort(&mut splitter, &mut reader)
+                }
+                Ok(None) => end(&reader)?,
+                Err(failure) => return Err(self.report(&failure)),
+            };
+            if append.records.is_empty() && append.close.is_none() {
+                continue;
+            }
+            let reason = append.close.as_ref().map(|close| close.reason);
+            match (self.stream.append(append).await, reason) {
+                (Ok(_), None) => {}
+                (Ok(_), Some(reason)) => return Ok(reason),
+                (Err(error), _) => return self.not_appended(&error),
+            }
+        }
+    }
+
+    fn not_appended(&self, error: &everstream_hub::Error) -> Result<CloseReason, CloseDetail> {
+        use everstream_hub::ErrorKind;
+        Err(match error.kind() {
+            // Somebody else has ended it meanwhile.
+            ErrorKind::StreamClosed | ErrorKind::StreamNotFound => return Ok(CloseReason::Stopped),
+            ErrorKind::StreamFull => {
+                CloseDetail::new(OutcomeCode::StreamFull, "the answer is larger than a stream may be")
+            }
+            ErrorKind::RecordTooLarge => CloseDetail::new(OutcomeCode::EventTooLarge, error.to_string()),
+            _ => {
+                let cause = crate::error::chain(error);
+                tracing::error!(stream = %self.stream.name(), cause, "an answer cannot be stored");
+                internal()
+            }
+        })
+    }
+
+    fn report(&self, failure: &Failure) -> CloseDetail {
+        let cause = failure.source.as_ref().map(|source| crate::error::chain(&**source));
+        tracing::warn!(stream = %self.stream.name(), code = failure.code.as_str(), cause, "the upstream failed an ask");
+        failure.detail()
+    }
+}
+
+/// Feeds `chunk` and what else is there.
+async fn take_round(splitter: &mut Splitter, answer: &mut UpstreamAnswer, chunk: &Bytes) {
+    splitter.push(chunk);
+    let mut taken = chunk.len();
+    while taken < ROUND_BYTES_MAX
+        && let Some(more) = answer.next_ready().await
+    {
+        splitter.push(&more);
+        taken += more.len();
+    }
+}
+
+/// Takes the events off the splitter: the records of one append, closing where the answer ends with one of them.
+fn sort(splitter: &mut Splitter, reader: &mut AnswerReader) -> Append {
+    let mut append = Append::default();
+    while append.close.is_none()
+        && let Some(event) = splitter.next()
+    {
+        match event {
+            Ok(event) => {
+                append.close = match reader.read(&event) {
+                    Verdict::GoesOn => None,
+                    Verdict::Whole => Some(Close::because(CloseReason::Completed)),
+                    Verdict::Failed { message } => {
+                        let detail = CloseDetail::new(OutcomeCode::UpstreamError, message).with_status(StatusCode::OK);
+                        Some(detail.close(CloseReason::Failed))
+                    }
+                };
+                append.records.push(event.stored);
+            }
+            Err(rejected) => {
+                let detail =
+                    CloseDetail::new(OutcomeCode::EventTooLarge, rejected.kind.to_string()).with_status(StatusCode::OK);
+                append.close = Some(detail.close(CloseReason::Failed));
+            }
+        }
+    }
+    append
+}
+
+/// The last append of an answer that ended cleanly.
+fn end(reader: &AnswerReader) -> Result<Append, CloseDetail> {
+    if reader.is_whole_at_end() {
+        Ok(Append { records: Vec::new(), close: Some(Close::because(CloseReason::Completed)) })
+    } else {
+        Err(CloseDetail::new(OutcomeCode::UpstreamCut, "the answer ended before it was whole"))
+    }
+}
+
+async fn close_stream(stream: &Stream, close: Close) {
+    let reason = close.reason;
+    let append = Append { records: Vec::new(), close: Some(close) };
+    match stream.append(append).await {
+        Ok(_) => tracing::debug!(stream = %stream.name(), reason = reason.as_str(), "an ask ended"),
+        Err(error) if error.kind() == everstream_hub::ErrorKind::StreamClosed => {}
+        Err(error) if error.kind() == everstream_hub::ErrorKind::StreamNotFound => {}
+        Err(error) => {
+            tracing::error!(stream = %stream.name(), cause = crate::error::chain(&error), "an ask's end cannot be stored");
+        }
+    }
+}
+
+fn failed(detail: &CloseDetail) -> Ending {
+    Ending::Close(detail.close(CloseReason::Failed))
+}
+
+fn interrupted() -> Ending {
+    let detail = CloseDetail::new(OutcomeCode::Draining, "the server shut down before the answer was whole");
+    Ending::Close(detail.close(CloseReason::Interrupted))
+}
+
+fn abandoned() -> Ending {
+    let detail = CloseDetail::new(OutcomeCode::Disconnected, "nobody was connected any more");
+    Ending::Close(detail.close(CloseReason::Stopped))
+}
+
+fn internal() -> CloseDetail {
+    CloseDetail::new(OutcomeCode::Internal, "the server failed to carry the answer over")
+}

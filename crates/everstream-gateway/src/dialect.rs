@@ -77,7 +77,9 @@ impl Dialect {
         }
         match self {
             Self::OpenAiChat | Self::Sse => {
-                serde_json::from_slice::<Probe>(body).is_ok_and(|probe| probe.stream == serde_json::Value::Bool(true))
+                body.trim_ascii_start().starts_with(b"{")
+                    && serde_json::from_slice::<Probe>(body)
+                        .is_ok_and(|probe| probe.stream == serde_json::Value::Bool(true))
             }
         }
     }

@@ -1,0 +1,72 @@
+//! The upstream's bytes, however they are cut and whatever ends their lines.
+
+use everstream_gateway::{Dialect, DialectChoice};
+use everstream_log::CloseReason;
+use everstream_testkit::UpstreamCall;
+
+use crate::rig::{Rig, read, streaming};
+
+const EVENTS: &str = "id: E-1\ndata: {\"content\":\"Grüße 🙂\"}\n\nid: E-2\nevent: x\ndata: two\ndata: lines\n\n";
+
+/// An answer whose body is written by `write` reads as [`EVENTS`].
+async fn check(write: impl FnOnce(&mut UpstreamCall)) {
+    let rig = Rig::mounted(|mount| mount.dialect = DialectChoice::Fixed(Dialect::Sse));
+    let answer = rig.play(|mut call| {
+        call.begin_events();
+        write(&mut call);
+        call.end();
+    });
+    let (text, closure) = read(streaming(answer.await)).await;
+    assert_eq!(text, EVENTS);
+    assert_eq!(closure.reason, CloseReason::Completed);
+}
+
+fn lines(end: &str) -> Vec<u8> {
+    ["data: {\"content\":\"Grüße 🙂\"}", "", "event: x", "data: two", "data: lines", "", ""].join(end).into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_byte_may_come_in_a_chunk_of_its_own() {
+    for end in ["\n", "\r\n", "\r"] {
+        check(|call| lines(end).chunks(1).for_each(|byte| call.chunk(byte))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_may_come_in_one_chunk() {
+    check(|call| call.chunk(lines("\r\n"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chunk_framing_itself_may_be_cut() {
+    check(|call| {
+        let body = lines("\n");
+        let framed = [format!("{:X};ext=1\r\n", body.len()).into_bytes(), body, b"\r\n".to_vec()].concat();
+        framed.chunks(3).for_each(|bytes| call.raw(bytes));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_upstream_writes_cannot_become_a_line_of_ours() {
+    check(|call| {
+        call.chunk("\u{feff}id: E-9\nretry: 1\n: comment\ndata: {\"content\":\"Grüße 🙂\"}\nid: x\n\n");
+        call.chunk("id: only\n\nretry: 5\n\n:\n\nevent: unfinished-without-data\n\n");
+        call.chunk("event: x\ndata: two\ndata: lines\n\ndata: never ended\n");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connection_is_used_again_after_a_whole_answer() {
+    let rig = Rig::new();
+    for _ in 0..3 {
+        let answer = rig.play(|mut call| {
+            call.begin_events();
+            call.event("[DONE]");
+            call.end();
+        });
+        assert_eq!(read(streaming(answer.await)).await.1.reason, CloseReason::Completed);
+    }
+    assert_eq!(rig.upstream.call_count(), 3);
+}

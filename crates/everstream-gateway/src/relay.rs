@@ -87,7 +87,7 @@ impl Relay {
                 None
             }
         };
-        phase.send_replace(Phase::Over);
+        phase.send_if_modified(Phase::close);
         drop((self.listed, self.permit));
         if let Some(answer) = whole {
             answer.finish().await;

@@ -16,8 +16,19 @@ pub(crate) enum Phase {
     Calling,
     /// The upstream answers in events; these of its headers go along.
     Answering(Arc<HeaderMap>),
-    /// The stream is closed.
+    /// The stream was closed before that.
     Over,
+}
+
+impl Phase {
+    /// The stream is closed. What was known of the upstream's answer stays known; says whether anything changed.
+    pub(crate) const fn close(&mut self) -> bool {
+        let is_news = matches!(self, Self::Calling);
+        if is_news {
+            *self = Self::Over;
+        }
+        is_news
+    }
 }
 
 /// What others may see of a running relay.

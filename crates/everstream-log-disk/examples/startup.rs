@@ -1,7 +1,7 @@
 //! How long a boot takes with many closed streams behind it: `cargo run --release --example startup [STREAMS]`.
 //!
-//! Makes the streams (each with ten records and a close, a few of them left open as relays), then opens the directory
-//! twice: as a killed process leaves it, and after an orderly end.
+//! Makes the streams as answers are made (created open, ten records, a close; a few are left open as relays), then opens
+//! the directory: as a killed process leaves it, after an orderly end, and once more.
 #![expect(clippy::print_stdout, reason = "a report for the terminal")]
 
 use std::error::Error;
@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use everstream_log::{
-    CloseReason, Closure, Create, Epoch, Expiry, Log, NewRecord, Origin, Settings, StreamName, Timestamp,
+    CloseReason, Closure, Create, Entry, Epoch, Expiry, Log, NewRecord, Offset, Origin, Settings, StreamName, Timestamp,
 };
 use everstream_log_disk::{DiskConfig, DiskLog};
 
 const OPEN_RELAYS: usize = 10;
+const TOKENS: u64 = 10;
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,12 +25,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let log = DiskLog::open(&DiskConfig::new(directory.path()))?;
     let start = Instant::now();
     for number in 0..streams + OPEN_RELAYS {
-        log.create(answer(number, number < streams)?).await?;
+        let stream = log.create(answer(number)?).await?.key;
+        log.commit(vec![Entry { stream, first: Offset::ZERO, records: tokens(), closure: None }]).await?;
+        if number < streams {
+            let closure = Closure { reason: CloseReason::Completed, at: NOW, detail: Bytes::new() };
+            let end = Entry { stream, first: Offset(TOKENS), records: Vec::new(), closure: Some(closure) };
+            log.commit(vec![end]).await?;
+        }
     }
     let made = start.elapsed();
     println!("made {streams} closed streams in {made:.2?}, {:.1} us each", per(made, streams));
 
-    // What a kill would leave: nothing below `os` is needed for it.
+    // What a kill would leave now.
     let killed = tempfile::tempdir()?;
     copy_into(directory.path(), killed.path())?;
     boot("after a kill", killed.path()).await?;
@@ -38,9 +45,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     boot("once more", directory.path()).await
 }
 
-fn answer(number: usize, is_closed: bool) -> Result<Create, Box<dyn Error>> {
+fn tokens() -> Vec<NewRecord> {
     let token = |n: u64| NewRecord { time: Timestamp(NOW.0 + n), data: Bytes::from_static(&[b'x'; 200]) };
-    let closure = Closure { reason: CloseReason::Completed, at: NOW, detail: Bytes::new() };
+    (0..TOKENS).map(token).collect()
+}
+
+fn answer(number: usize) -> Result<Create, Box<dyn Error>> {
     Ok(Create {
         name: StreamName::parse(&format!("asks/{number:08}")).map_err(|invalid| invalid.to_string())?,
         epoch: Epoch::random(),
@@ -53,8 +63,8 @@ fn answer(number: usize, is_closed: bool) -> Result<Create, Box<dyn Error>> {
         },
         at: NOW,
         expires_at: Some(NOW.plus(Duration::from_secs(3_600))),
-        records: (0..10).map(token).collect(),
-        closure: is_closed.then_some(closure),
+        records: Vec::new(),
+        closure: None,
     })
 }
 

@@ -78,5 +78,6 @@ async fn fill_until_refused(directory: &Path) {
     }
     assert_eq!(log.create(stream("t")).await.unwrap_err().kind(), ErrorKind::ReadOnly);
     assert!(log.open(&name("s")).await.unwrap().is_some());
-    writeln!(std::io::stdout(), "acknowledged {acknowledged}: {sentence}").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "acknowledged {acknowledged}: {sentence}").unwrap();
 }

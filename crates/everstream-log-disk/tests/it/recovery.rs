@@ -124,6 +124,6 @@ fn truncate(journal: &Path, len: usize) {
 
 fn flip(journal: &Path, place: usize) {
     let mut bytes = fs::read(journal).unwrap();
-    bytes[place] ^= 0x80;
+    *bytes.get_mut(place).unwrap() ^= 0x80;
     fs::write(journal, bytes).unwrap();
 }

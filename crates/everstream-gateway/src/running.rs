@@ -22,7 +22,7 @@ pub(crate) enum Phase {
 
 impl Phase {
     /// The stream is closed. What was known of the upstream's answer stays known; says whether anything changed.
-    pub(crate) const fn close(&mut self) -> bool {
+    pub(crate) fn close(&mut self) -> bool {
         let is_news = matches!(self, Self::Calling);
         if is_news {
             *self = Self::Over;

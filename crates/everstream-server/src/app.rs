@@ -44,6 +44,7 @@ pub fn router(app: App) -> Router {
         .merge(protocols::streams::routes())
         .merge(protocols::asks::routes())
         .merge(protocols::demo::routes())
+        .merge(protocols::demo_upstream::routes())
         .merge(protocols::page::routes())
         .merge(health::routes())
         .fallback(path_not_found)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
+use everstream_gateway::Gateway;
 use everstream_hub::Hub;
 use http::{Method, Uri};
 
@@ -19,6 +20,8 @@ use crate::{edge, health, protocols};
 pub struct App {
     /// The live streams; also the clock and the tracked tasks.
     pub hub: Hub,
+    /// The asks.
+    pub gateway: Gateway,
     /// The checked configuration.
     pub config: Arc<Config>,
     /// Who may do what.
@@ -28,10 +31,23 @@ pub struct App {
 }
 
 impl App {
-    /// The same for a worker: its handles write on the current runtime.
-    #[must_use]
-    pub fn on_this_runtime(self) -> Self {
-        Self { hub: self.hub.on_this_runtime(), ..self }
+    /// The state of a server at `own_address`, with the gateway that `config` asks for. Must be called inside a runtime,
+    /// on which the gateway's relays will run.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(hub: Hub, config: Arc<Config>, own_address: SocketAddr) -> Result<Self, everstream_gateway::Error> {
+        let gateway = Gateway::new(hub.clone(), config.gateway(own_address))?;
+        Ok(Self { hub, gateway, config, access: Access::open(), own_address })
+    }
+
+    /// The same for a worker: its handles write, and its relays run, on the current runtime.
+    ///
+    /// # Errors
+    /// As [`App::new`].
+    pub fn on_this_runtime(self) -> Result<Self, everstream_gateway::Error> {
+        let hub = self.hub.on_this_runtime();
+        Ok(Self { gateway: self.gateway.on_this_runtime(hub.clone())?, hub, ..self })
     }
 }
 

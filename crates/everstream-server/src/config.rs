@@ -1,10 +1,11 @@
 //! The configuration: one key table, read from four layers by one pure function.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use everstream_gateway::{GatewayConfig, Mount, Url};
 use everstream_hub::HubConfig;
 use everstream_log::Durability;
 
@@ -14,7 +15,7 @@ pub use flags::ServeArgs;
 pub use key::Key;
 pub use load::load;
 pub use resolve::{Layers, Resolved, resolve};
-pub use upstream::{BaseUrl, Dialect, MountPath, OnDisconnect, UPSTREAM_KEYS, Upstream};
+pub use upstream::{MountPath, UPSTREAM_KEYS, Upstream};
 pub use value::{ByteSize, Invalid, Limit, Origin, Value};
 
 mod environment;
@@ -177,6 +178,17 @@ impl Config {
         }
     }
 
+    /// The gateway's mounts and bounds; `own_address` is where the demo's mount finds its upstream.
+    #[must_use]
+    pub fn gateway(&self, own_address: SocketAddr) -> GatewayConfig {
+        let demo = self.serves_demo().then(|| demo_mount(own_address)).flatten();
+        GatewayConfig {
+            mounts: self.upstreams.iter().map(Upstream::mount).chain(demo).collect(),
+            body_bytes_max: self.max_body_bytes.0,
+            event_bytes_max: self.max_event_bytes.0,
+        }
+    }
+
     /// Whether the demo's routes and mount are there.
     #[must_use]
     pub fn serves_demo(&self) -> bool {
@@ -186,4 +198,14 @@ impl Config {
             Demo::Off => false,
         }
     }
+}
+
+/// The demo is an upstream like any other, and happens to be this server.
+fn demo_mount(own_address: SocketAddr) -> Option<Mount> {
+    let mut reachable = own_address;
+    if reachable.ip().is_unspecified() {
+        reachable.set_ip(if reachable.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let url = Url::parse(&format!("http://{reachable}/demo-upstream")).ok()?;
+    Some(Mount::new("demo", "/demo", url))
 }

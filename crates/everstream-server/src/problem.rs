@@ -13,6 +13,7 @@ use serde::Serialize;
 pub use code::Code;
 
 mod code;
+mod error_kind;
 
 /// A refusal, ready to be sent as `application/problem+json`.
 ///
@@ -151,36 +152,6 @@ struct Document<'a> {
     code: &'static str,
     #[serde(flatten)]
     subject: Option<&'a Subject>,
-}
-
-/// How long a refused client is asked to wait when the cause may pass soon.
-const RETRY_SOON_SECONDS: u32 = 1;
-/// How long when it takes a restart or a person.
-const RETRY_LATER_SECONDS: u32 = 10;
-
-impl From<everstream_hub::Error> for Problem {
-    fn from(error: everstream_hub::Error) -> Self {
-        use everstream_hub::ErrorKind;
-        let problem = |code| Self::new(code, error.to_string());
-        match error.kind() {
-            ErrorKind::StreamNotFound => problem(Code::StreamNotFound),
-            ErrorKind::StreamExists => problem(Code::StreamExists),
-            ErrorKind::AliasTaken => problem(Code::AliasTaken),
-            ErrorKind::StreamClosed => problem(Code::StreamClosed),
-            ErrorKind::OffsetTrimmed => problem(Code::OffsetTrimmed),
-            ErrorKind::OffsetBeyondTail => problem(Code::OffsetBeyondTail),
-            ErrorKind::RecordTooLarge => problem(Code::EventTooLarge),
-            ErrorKind::StreamFull => problem(Code::StreamFull),
-            ErrorKind::Overloaded => problem(Code::Overloaded).retry_after_seconds(RETRY_SOON_SECONDS),
-            ErrorKind::Draining => problem(Code::Draining).retry_after_seconds(RETRY_SOON_SECONDS),
-            ErrorKind::ReadOnly => problem(Code::LogReadOnly).retry_after_seconds(RETRY_LATER_SECONDS),
-            ErrorKind::Storage => {
-                // The client learns that it failed, the operator why: a chain may name paths of this machine.
-                tracing::error!(error = &error as &dyn std::error::Error, "a call to the log failed");
-                Self::new(Code::StorageFailed, "the log failed; the server's own log says why")
-            }
-        }
-    }
 }
 
 impl IntoResponse for Problem {

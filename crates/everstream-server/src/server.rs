@@ -8,13 +8,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use everstream_gateway::CloseDetail;
 use everstream_hub::{Hub, Tasks};
 use everstream_log::{Log, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptor::Acceptor;
-use crate::access::Access;
 use crate::admission::Admission;
 use crate::app::App;
 use crate::config::{self, Config, ConfigError, ServeArgs};
@@ -93,7 +92,8 @@ impl Server {
         let hub = Hub::new(Arc::clone(&log), Arc::new(SystemClock), config.hub(), tasks.clone());
         recover(&hub).await?;
         hub.spawn_sweeper();
-        let app = App { hub, config: Arc::clone(&config), access: Access::open(), own_address: address };
+        let app = App::new(hub, Arc::clone(&config), address);
+        let app = app.map_err(|error| ServeError::Machine(io::Error::other(error)))?;
         let ended = CancellationToken::new();
         let _stop_workers = ended.clone().drop_guard();
         let workers = start_workers(&app, &ended).map_err(ServeError::Machine)?;
@@ -120,8 +120,8 @@ impl Server {
 
 /// Closes what relays of a dead process left open.
 async fn recover(hub: &Hub) -> Result<(), ServeError> {
-    let detail = Bytes::from_static(br#"{"code":"server_died","message":"the server died during the answer"}"#);
-    let interrupted = hub.recover(detail).await.map_err(|error| ServeError::Log(error.into()))?;
+    let interrupted =
+        hub.recover(CloseDetail::server_died().to_bytes()).await.map_err(|error| ServeError::Log(error.into()))?;
     if !interrupted.is_empty() {
         tracing::warn!(
             streams = interrupted.len(),

@@ -36,16 +36,18 @@ pub(crate) struct Worker {
 /// `ended` is cancelled.
 ///
 /// # Errors
-/// When the machine gives no thread or no runtime.
+/// When the machine gives no thread, no runtime or no HTTP client.
 pub(crate) fn start(number: usize, app: App, ended: CancellationToken) -> io::Result<Worker> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let app = {
+        let _inside = runtime.enter();
+        app.on_this_runtime().map_err(io::Error::other)?
+    };
     let (sender, arrivals) = mpsc::channel(SOCKETS_QUEUED_MAX);
     let thread = Builder::new().name(format!("worker-{number}")).spawn(move || {
-        runtime.block_on(async move {
-            let app = app.on_this_runtime();
-            let tasks = app.hub.tasks().clone();
-            ended.run_until_cancelled(serve_arrivals(arrivals, connections(app), tasks)).await;
-        });
+        let tasks = app.hub.tasks().clone();
+        let serving = serve_arrivals(arrivals, connections(app), tasks);
+        runtime.block_on(ended.run_until_cancelled(serving));
     })?;
     Ok(Worker { arrivals: sender, thread })
 }

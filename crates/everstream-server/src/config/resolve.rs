@@ -38,7 +38,7 @@ pub struct Resolved {
 const HEAD_BYTES_MIN: usize = 8 << 10;
 
 /// First segments that are the server's own.
-const OWN_PATHS: [&str; 7] = ["v1", "healthz", "readyz", "metrics", "event", "random", "problems"];
+const OWN_PATHS: [&str; 8] = ["v1", "_page", "healthz", "readyz", "metrics", "event", "random", "problems"];
 
 /// Merges and checks `layers`. Pure: it reads nothing else.
 ///
@@ -73,7 +73,7 @@ fn check_together(config: &Config, settings: &Settings) -> Result<(), ConfigErro
         let mount = upstream.mount.as_str();
         let refuse = |why: &str| Err(ConfigError::new(format!("upstreams.{}.mount = {mount:?} {why}", upstream.name)));
         let first = mount.split('/').nth(1).unwrap_or_default();
-        if OWN_PATHS.contains(&first) || (first == "demo" && config.serves_demo()) {
+        if OWN_PATHS.contains(&first) || (matches!(first, "demo" | "demo-upstream") && config.serves_demo()) {
             return refuse("is a path of the server itself; try \"/openai\"");
         }
         if config.upstreams.iter().take(at).any(|other| other.mount == upstream.mount) {

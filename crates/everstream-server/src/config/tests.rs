@@ -201,14 +201,30 @@ fn an_upstream_takes_its_secrets_from_the_environment_and_never_shows_them() {
     let resolved = layers(UPSTREAM, &[("OPENAI_API_KEY", "sk-hidden")], &[]).unwrap();
     let upstream = &resolved.config.upstreams[0];
     assert_eq!((upstream.name.as_str(), upstream.mount.as_str()), ("openai", "/openai"));
-    assert_eq!(upstream.url.as_str(), "https://api.openai.com");
-    assert_eq!(upstream.on_disconnect, OnDisconnect::CancelAfter(Duration::from_secs(30)));
+    assert_eq!(upstream.url.as_str(), "https://api.openai.com/");
+    assert_eq!(upstream.on_disconnect, everstream_gateway::OnDisconnect::CancelAfter(Duration::from_secs(30)));
     assert_eq!(upstream.total_timeout, Limit::Off);
     assert_eq!(upstream.idle_timeout, Duration::from_secs(120));
     let authorization = upstream.headers.iter().find(|(name, _)| name == "authorization").unwrap();
     assert_eq!(authorization.1, "Bearer sk-hidden");
     assert!(!resolved.config.serves_demo());
     assert!(!format!("{resolved:?}").contains("sk-hidden"));
+}
+
+#[test]
+fn the_gateway_gets_every_upstream_and_the_demo_while_there_is_none() {
+    let mounts = |config: &Config, address: &str| {
+        let mounts = config.gateway(address.parse().unwrap()).mounts;
+        mounts.iter().map(|mount| format!("{} {}", mount.path, mount.url)).collect::<Vec<_>>()
+    };
+    let plain = Config::defaults().unwrap();
+    assert_eq!(mounts(&plain, "127.0.0.1:8000"), ["/demo http://127.0.0.1:8000/demo-upstream"]);
+    assert_eq!(mounts(&plain, "0.0.0.0:81"), ["/demo http://127.0.0.1:81/demo-upstream"]);
+    assert_eq!(mounts(&plain, "[::]:81"), ["/demo http://[::1]:81/demo-upstream"]);
+    let file = "[upstreams.a]\nmount = \"/a\"\nurl = \"http://a.example\"\n";
+    assert_eq!(mounts(&config(file), "127.0.0.1:8000"), ["/a http://a.example/"]);
+    let both = format!("demo = \"on\"\n{file}");
+    assert_eq!(mounts(&config(&both), "127.0.0.1:8000").len(), 2);
 }
 
 #[test]
@@ -225,7 +241,7 @@ fn an_upstream_that_cannot_work_is_refused_without_its_secrets() {
         ),
         (
             with("dialect = \"x\""),
-            "upstreams.a.dialect = \"x\" (everstream.toml:4) is none of auto, openai-chat, sse; try \"openai-chat\"",
+            "upstreams.a.dialect = \"x\" (everstream.toml:4) is none of auto, openai-chat and sse; try \"openai-chat\"",
         ),
         (
             with("headers = { \"a b\" = \"sk-1\" }"),

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use everstream_gateway::{DialectChoice, Mount, OnDisconnect, Secret, Timeouts, Url};
+use http::{HeaderName, HeaderValue};
 
 use super::value::{Invalid, Limit, Value};
 
@@ -18,9 +19,11 @@ super::key::keys! {
     /// Path under which its requests come in.
     mount: MountPath;
     /// Where they go: the rest of the path is appended.
-    url: BaseUrl;
+    url: Url;
     /// How its answers are framed: `auto` tells by path and content type.
-    dialect: Dialect = "auto";
+    dialect: DialectChoice = "auto";
+    /// Whether the caller's own `Authorization`, `Cookie` and API key headers go upstream.
+    forward_credentials: bool = "false";
     /// What becomes of an answer when its caller disconnects: `continue`, `cancel`, or `cancel-after=SECONDS`.
     on_disconnect: OnDisconnect = "continue";
     /// Whether a caller may choose that for its own ask (`Everstream-On-Disconnect`).
@@ -68,72 +71,31 @@ impl Value for MountPath {
     }
 }
 
-/// An `http` or `https` URL without query or fragment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseUrl(String);
-
-impl BaseUrl {
-    /// The URL, without a slash at its end.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Value for BaseUrl {
+impl Value for Url {
     const KIND: &'static str = "URL";
     const EXAMPLE: &'static str = "https://api.openai.com";
 
     fn parse(text: &str) -> Result<Self, Invalid> {
-        let invalid = |why: &str| Invalid(why.to_owned());
-        let uri: Uri = text.parse().map_err(|_| invalid("is no URL"))?;
-        match (uri.scheme_str(), uri.authority()) {
-            (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => {
-                Err(invalid("carries credentials; put them into headers"))
+        let invalid = |why: &str| Err(Invalid(why.to_owned()));
+        match Self::parse(text) {
+            Ok(url) if !matches!(url.scheme(), "http" | "https") => invalid("is no http or https URL"),
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                invalid("carries credentials; put them into headers")
             }
-            (Some("http" | "https"), Some(_)) if text.contains(['?', '#']) => Err(invalid("has a query or a fragment")),
-            (Some("http" | "https"), Some(_)) => Ok(Self(text.trim_end_matches('/').to_owned())),
-            _ => Err(invalid("is no http or https URL")),
+            Ok(url) if url.query().is_some() || url.fragment().is_some() => invalid("has a query or a fragment"),
+            Ok(url) => Ok(url),
+            Err(_) => invalid("is no URL"),
         }
     }
 }
 
-/// The name of a dialect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dialect(String);
-
-impl Dialect {
-    const NAMES: [&'static str; 3] = ["auto", "openai-chat", "sse"];
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Value for Dialect {
+impl Value for DialectChoice {
     const KIND: &'static str = "`auto`, `openai-chat` or `sse`";
     const EXAMPLE: &'static str = "openai-chat";
 
     fn parse(text: &str) -> Result<Self, Invalid> {
-        if Self::NAMES.contains(&text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Invalid(format!("is none of {}", Self::NAMES.join(", "))))
-        }
+        Self::parse(text).ok_or_else(|| Invalid("is none of auto, openai-chat and sse".to_owned()))
     }
-}
-
-/// What becomes of an answer whose caller disconnects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDisconnect {
-    /// It goes on into its stream.
-    Continue,
-    /// It is stopped.
-    Cancel,
-    /// It is stopped unless somebody watches again within this time.
-    CancelAfter(Duration),
 }
 
 impl Value for OnDisconnect {
@@ -141,11 +103,30 @@ impl Value for OnDisconnect {
     const EXAMPLE: &'static str = "cancel-after=30";
 
     fn parse(text: &str) -> Result<Self, Invalid> {
-        match (text, text.strip_prefix("cancel-after=").map(str::parse)) {
-            ("continue", _) => Ok(Self::Continue),
-            ("cancel", _) => Ok(Self::Cancel),
-            (_, Some(Ok(seconds))) => Ok(Self::CancelAfter(Duration::from_secs(seconds))),
-            _ => Err(Invalid("is none of continue, cancel and cancel-after=SECONDS".to_owned())),
+        Self::parse(text).ok_or_else(|| Invalid("is none of continue, cancel and cancel-after=SECONDS".to_owned()))
+    }
+}
+
+impl Upstream {
+    /// The upstream as the gateway mounts it.
+    pub(super) fn mount(&self) -> Mount {
+        Mount {
+            name: self.name.clone(),
+            path: self.mount.as_str().to_owned(),
+            url: self.url.clone(),
+            dialect: self.dialect,
+            headers: self.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect(),
+            forwards_credentials: self.forward_credentials,
+            on_disconnect: self.on_disconnect,
+            on_disconnect_override: self.on_disconnect_override,
+            timeouts: Timeouts {
+                connect: self.connect_timeout,
+                first_byte: self.first_byte_timeout,
+                idle: self.idle_timeout,
+                total: self.total_timeout.get(),
+            },
+            status_commit_after: self.status_commit_after,
+            asks_in_flight_max: self.max_asks_in_flight,
         }
     }
 }

@@ -8,7 +8,6 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::*;
-use crate::access::Access;
 use crate::config::{Layers, ServeArgs, resolve};
 
 const GOOD: &str = "https://app.example.com";
@@ -19,7 +18,7 @@ fn app(settings: &[(&'static str, &str)]) -> App {
     let layers = Layers { file: None, environment: &std::collections::BTreeMap::new(), flags: &flags };
     let config = resolve(layers).unwrap().config;
     let hub = Hub::new(Arc::new(MemoryLog::new(16)), Arc::new(SystemClock), HubConfig::default(), Tasks::new());
-    App { hub, config: Arc::new(config), access: Access::open(), own_address: ([127, 0, 0, 1], 8000).into() }
+    App::new(hub, Arc::new(config), ([127, 0, 0, 1], 8000).into()).unwrap()
 }
 
 async fn send(settings: &[(&'static str, &str)], request: http::request::Builder) -> http::Response<String> {

@@ -82,6 +82,8 @@ codes! {
     IdempotencyKeyReused = "idempotency_key_reused", CONFLICT, "Idempotency-Key used for another request";
     /// The ask was stopped before it began.
     Stopped = "stopped", CONFLICT, "Stopped before it began";
+    /// The presented `Last-Event-ID` is not of this answer.
+    ResumeMismatch = "resume_mismatch", CONFLICT, "Position is of another answer";
     /// The position is before the first record held.
     OffsetTrimmed = "offset_trimmed", GONE, "Position is no longer held";
     /// The position is after the last record.

@@ -1,4 +1,5 @@
 //! The server over real sockets, in this process.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken helper fails its test")]
 
 mod admission;
 mod drain;

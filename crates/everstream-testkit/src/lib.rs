@@ -16,6 +16,7 @@ mod history;
 mod mock_upstream;
 mod raw_http;
 mod raw_sse;
+mod scripted_server;
 mod server;
 
 pub use api::Api;
@@ -28,4 +29,5 @@ pub use history::{HistoryChecker, Verdict};
 pub use mock_upstream::{MockUpstream, UpstreamCall};
 pub use raw_http::{Failure, RawHttp, Response};
 pub use raw_sse::{Ending, Event, RawSse, Start};
+pub use scripted_server::{Act, ScriptedRequest, ScriptedServer};
 pub use server::{Exited, Launch, TestServer};

@@ -1,0 +1,65 @@
+use everstream_client::{CloseReason, Created, ErrorKind, HeaderMap, Publisher};
+use everstream_testkit::{Act, ScriptedServer};
+use futures_util::stream;
+
+fn publisher(server: &ScriptedServer) -> Publisher {
+    let http = everstream_client::http_client().unwrap();
+    Publisher::new(http, &server.url("/v1/stream/s"), HeaderMap::new()).unwrap()
+}
+
+#[tokio::test]
+async fn it_creates_appends_and_closes() {
+    let server = ScriptedServer::start(vec![
+        vec![Act::answer("404 Not Found", "", "")],
+        vec![Act::answer("201 Created", "", "")],
+        vec![Act::answer("200 OK", "", r#"{"first":"e-1","last":"e-2","records":2}"#)],
+        vec![Act::answer("204 No Content", "", "")],
+        vec![Act::answer("202 Accepted", "", "")],
+    ]);
+    let publisher = publisher(&server);
+    assert_eq!(publisher.content_type().await.unwrap(), None);
+    assert_eq!(publisher.create("text/event-stream").await.unwrap(), Created::New);
+    let chunks = stream::iter(["data: a\n\n", "data: b\n\n"].map(Ok::<_, std::io::Error>));
+    let appended = publisher.append_streaming("text/event-stream", chunks).await.unwrap();
+    assert_eq!((appended.first.as_str(), appended.records), (Some("e-1"), 2));
+    publisher.close(&CloseReason::Failed).await.unwrap();
+    publisher.stop().await.unwrap();
+
+    let requests = server.requests();
+    let targets: Vec<_> = requests.iter().map(|request| request.target()).collect();
+    let stream = "/v1/stream/s";
+    assert_eq!(
+        targets,
+        [
+            format!("HEAD {stream}"),
+            format!("PUT {stream}"),
+            format!("POST {stream}"),
+            format!("POST {stream}"),
+            format!("POST {stream}?action=stop")
+        ]
+    );
+    assert_eq!(requests[2].header("everstream-append"), Some("streaming"));
+    assert_eq!(requests[2].header("transfer-encoding"), Some("chunked"));
+    assert_eq!(requests[2].body, b"data: a\n\ndata: b\n\n");
+    assert_eq!(requests[3].header("stream-closed"), Some("true"));
+    assert_eq!(requests[3].header("stream-close-reason"), Some("failed"));
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_is_wrong() {
+    let problem = r#"{"detail":"the stream is application/json","example":"application/json"}"#;
+    let server = ScriptedServer::start(vec![vec![Act::answer("409 Conflict", "", problem)]]);
+    let error = publisher(&server).append("text/plain", "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(409));
+    assert_eq!(error.report(), "409 Conflict: the stream is application/json; try \"application/json\"");
+}
+
+#[tokio::test]
+async fn it_says_why_a_server_cannot_be_reached() {
+    let server = ScriptedServer::start(vec![vec![Act::answer("204 No Content", "", "")]]);
+    let publisher = publisher(&server);
+    publisher.append("text/plain", "x").await.unwrap();
+    let error = publisher.append("text/plain", "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.report().starts_with("cannot reach http://127.0.0.1:"), "{}", error.report());
+}

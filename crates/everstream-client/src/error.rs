@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Refused(u16),
     /// The server's answer is not what the protocol says.
     UnexpectedAnswer,
+    /// What was to be appended could not be read.
+    Source,
     /// An event is larger than the limit.
     EventTooLarge,
 }

@@ -37,7 +37,8 @@ pub use everstream_codec::{Event, EventName};
 pub use publisher::{Appended, Created, Publisher};
 pub use reconnect::{Disconnect, Next, Reconnect, ReconnectPolicy};
 pub use request::Request;
-pub use reqwest::{Client, Url, header::HeaderMap};
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use reqwest::{Client, Url};
 pub use subscriber::{Notice, ReconnectAt, SubscribeOptions, Subscriber};
 
 /// An HTTP client that connects within ten seconds or not at all, and otherwise waits as long as a stream does.

@@ -1,7 +1,7 @@
 //! Creating, appending to and closing a stream.
 
 use bytes::Bytes;
-use futures_util::TryStream;
+use futures_util::{TryStream, TryStreamExt as _};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Body, Client, RequestBuilder, Response, Url};
 use serde::Deserialize;
@@ -100,8 +100,8 @@ impl Publisher {
     /// as the server takes it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreachable`], after which a complete beginning of `chunks` may be stored; [`ErrorKind::Refused`];
-    /// [`ErrorKind::UnexpectedAnswer`].
+    /// [`ErrorKind::Unreachable`] or, when `chunks` gives an error, [`ErrorKind::Source`], after which a complete
+    /// beginning of `chunks` may be stored; [`ErrorKind::Refused`]; [`ErrorKind::UnexpectedAnswer`].
     ///
     /// # Cancel safety
     /// The upload is broken off; what was complete stays stored.
@@ -112,8 +112,8 @@ impl Publisher {
         Bytes: From<S::Ok>,
     {
         let request = self.request(self.http.post(self.url.clone())).header(CONTENT_TYPE, content_type);
-        let request = request.header("everstream-append", "streaming").body(Body::wrap_stream(chunks));
-        let response = accepted(request).await?;
+        let request = request.header("everstream-append", "streaming").body(Body::wrap_stream(chunks.map_err(SourceFailed::new)));
+        let response = accepted(request).await.map_err(|error| SourceFailed::find(&error).unwrap_or(error))?;
         response.json().await.map_err(|error| {
             Error::new(ErrorKind::UnexpectedAnswer, "the answer to the append cannot be read").caused_by(error)
         })
@@ -154,3 +154,32 @@ async fn accepted(request: RequestBuilder) -> Result<Response, Error> {
     let response = request.send().await.map_err(unreachable)?;
     if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
 }
+
+/// The caller's own error on its way through the HTTP client.
+#[derive(Debug)]
+struct SourceFailed(Box<dyn std::error::Error + Send + Sync>);
+
+impl SourceFailed {
+    fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+
+    fn find(error: &Error) -> Option<Error> {
+        let mut cause = std::error::Error::source(error);
+        while let Some(it) = cause {
+            if let Some(found) = it.downcast_ref::<Self>() {
+                return Some(Error::new(ErrorKind::Source, found.to_string()));
+            }
+            cause = it.source();
+        }
+        None
+    }
+}
+
+impl std::fmt::Display for SourceFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for SourceFailed {}

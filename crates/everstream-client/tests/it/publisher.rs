@@ -63,3 +63,11 @@ async fn it_says_why_a_server_cannot_be_reached() {
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.report().starts_with("cannot reach http://127.0.0.1:"), "{}", error.report());
 }
+
+#[tokio::test]
+async fn an_error_of_the_source_is_told_as_such() {
+    let server = ScriptedServer::start(vec![vec![Act::AwaitClose]]);
+    let chunks = stream::iter([Ok("data: a\n\n"), Err(std::io::Error::other("line 2 is not UTF-8"))]);
+    let error = publisher(&server).append_streaming("text/event-stream", chunks).await.unwrap_err();
+    assert_eq!((error.kind(), error.report().as_str()), (ErrorKind::Source, "line 2 is not UTF-8"));
+}

@@ -1,0 +1,50 @@
+//! `everstream serve`.
+
+use std::io;
+
+use clap::Args;
+use everstream_server::config::ServeArgs;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::outcome::Outcome;
+use crate::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Settings are taken from the defaults, then the file, then the environment (EVERSTREAM_LISTEN and so on), then flags.
+Without an upstream in the configuration a demo is served: open http://127.0.0.1:8000 in a browser.
+
+Examples:
+  everstream serve
+  everstream serve --listen 127.0.0.1:9000 --data-dir /var/lib/everstream --durability fsync
+  everstream serve --config /etc/everstream.toml";
+
+/// Run the server until SIGTERM or Ctrl-C, then drain.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    args: ServeArgs,
+
+    /// What is logged to standard error, such as `warn` or `info,everstream_gateway=debug`.
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
+    log: EnvFilter,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, terminal: Terminal) -> anyhow::Result<Outcome> {
+        let subscriber = tracing_subscriber::fmt().with_env_filter(self.log).with_writer(io::stderr);
+        subscriber.with_ansi(terminal.colours_stderr()).init();
+        // Taken before anything is bound: a signal that comes early must not end the process halfway.
+        let mut terminated = signal(SignalKind::terminate())?;
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        let shutdown = async {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted.recv() => {}
+            }
+        };
+        everstream_server::serve(&self.args, shutdown).await?;
+        Ok(Outcome::Completed)
+    }
+}

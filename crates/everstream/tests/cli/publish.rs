@@ -1,0 +1,78 @@
+use everstream_testkit::{Act, ScriptedServer};
+
+use crate::everstream::run;
+
+const APPENDED: &str = r#"{"first":"e-1","last":"e-2","records":2}"#;
+
+fn appended() -> Vec<Act> {
+    vec![Act::answer("200 OK", "content-type: application/json\r\n", APPENDED)]
+}
+
+#[test]
+fn it_makes_the_stream_appends_each_line_and_closes() {
+    let server = ScriptedServer::start(vec![
+        vec![Act::answer("404 Not Found", "", "")],
+        vec![Act::answer("201 Created", "", "")],
+        appended(),
+        vec![Act::answer("204 No Content", "", "")],
+    ]);
+    let url = server.url("/v1/stream/s");
+    let finished = run(&["publish", "--event", "tick", "--close", &url], b"1\n\n2 \r\n3");
+    assert_eq!((finished.code, finished.stdout.as_str(), finished.stderr.as_str()), (Some(0), "", ""));
+    let requests = server.requests();
+    assert_eq!(requests[1].target(), "PUT /v1/stream/s");
+    assert_eq!(requests[1].header("content-type"), Some("text/event-stream"));
+    assert_eq!(requests[2].header("everstream-append"), Some("streaming"));
+    let expected = "event: tick\ndata: 1\n\nevent: tick\ndata: \n\nevent: tick\ndata: 2 \n\nevent: tick\ndata: 3\n\n";
+    assert_eq!(String::from_utf8_lossy(&requests[2].body), expected);
+    assert_eq!(requests[3].header("stream-closed"), Some("true"));
+}
+
+#[test]
+fn ndjson_and_event_streams_go_up_as_they_are() {
+    let head = |content_type: &str| {
+        vec![Act::send(&format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n"))]
+    };
+    let server = ScriptedServer::start(vec![head("application/json"), appended()]);
+    let url = server.url("/s");
+    assert_eq!(run(&["publish", "--type", "ndjson", &url], b"{\"n\":0}\n\n[1]\n").code, Some(0));
+    assert_eq!(server.requests()[1].header("content-type"), Some("application/x-ndjson"));
+    assert_eq!(server.requests()[1].body, b"{\"n\":0}\n[1]\n");
+
+    let server = ScriptedServer::start(vec![head("text/event-stream; charset=utf-8"), appended()]);
+    let url = server.url("/s");
+    assert_eq!(run(&["publish", "--type", "sse", &url], b"id: 1\r\ndata: a\r\n\r\n").code, Some(0));
+    assert_eq!(server.requests()[1].body, b"id: 1\r\ndata: a\r\n\r\n");
+
+    let server = ScriptedServer::start(vec![head("application/json")]);
+    let url = server.url("/s");
+    let finished = run(&["publish", &url], b"a\n");
+    assert_eq!(finished.code, Some(2));
+    assert!(
+        finished.stderr.ends_with("is of type application/json, the input of text/event-stream; try --type ndjson\n")
+    );
+}
+
+#[test]
+fn wrong_input_is_told_by_its_line_and_closes_nothing() {
+    let stream = vec![Act::send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")];
+    let server = ScriptedServer::start(vec![stream, vec![Act::AwaitClose]]);
+    let finished = run(&["publish", "--close", &server.url("/s")], b"a\nb\xFF\n");
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stderr.starts_with("everstream: line 2 of standard input is not UTF-8: "), "{}", finished.stderr);
+    assert_eq!(server.requests().len(), 1, "the broken upload never became a whole request, and no close followed");
+}
+
+#[test]
+fn wrong_usage_comes_with_an_example() {
+    for (arguments, sentence) in [
+        (["publish", "http://127.0.0.1:1/s", "--event", "a\nb"].as_slice(), "try \"token\""),
+        (&["publish", "http://127.0.0.1:1/s", "--event", "a", "--type", "sse"], "use --type lines"),
+        (&["publish", "http://127.0.0.1:1/s", "-H", "secret"], "try --header \"Authorization: Bearer TOKEN\""),
+        (&["publish", "s"], "try \"http://127.0.0.1:8000/v1/stream/news\""),
+    ] {
+        let finished = run(arguments, b"");
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert!(finished.stderr.contains(sentence), "{finished:?}");
+    }
+}

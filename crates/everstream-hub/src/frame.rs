@@ -44,7 +44,9 @@ fn encode_frame(out: &mut Vec<u8>, kind: ContentKind, id: EventId, data: &[u8]) 
     let _ = writeln!(out, "id: {id}");
     match kind {
         ContentKind::EventStream => out.extend_from_slice(data),
-        ContentKind::Json | ContentKind::Text => encode::data(out, data),
+        ContentKind::Json => encode::data(out, data),
+        // An event stream is UTF-8, whatever a publisher calls text; the record itself keeps its bytes.
+        ContentKind::Text => encode::data(out, String::from_utf8_lossy(data).as_bytes()),
         ContentKind::Binary => encode::data(out, STANDARD.encode(data).as_bytes()),
     }
     encode::end(out);
@@ -71,6 +73,11 @@ mod tests {
     fn text_cannot_leave_its_data_lines() {
         let got = frames(ContentKind::Text, &[b"a\r\rdata: evil\n\n"]);
         assert_eq!(got, ["id: k3v9-7\ndata: a\ndata: \ndata: data: evil\ndata: \ndata: \n\n"]);
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_replaced_on_the_wire() {
+        assert_eq!(frames(ContentKind::Text, &[b"a\xffb"]), ["id: k3v9-7\ndata: a\u{fffd}b\n\n"]);
     }
 
     #[test]

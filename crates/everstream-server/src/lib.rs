@@ -6,10 +6,14 @@
 //! - [`access`]: a handler cannot touch a stream without a [`access::Grant`].
 //! - [`app`]: the state every handler sees, and the router.
 //! - `edge`, `cors`, [`body`]: what holds for every request and answer.
+//! - [`accept`], [`last_event_id`]: what a request's headers say to more than one protocol.
+//! - [`sse_body`]: a subscription as a response body, the one way events reach a socket.
+//! - [`head_only`]: the body of an answer to `HEAD`.
 //! - [`protocols`]: thin adapters; none imports another.
 //! - [`server`]: bind, run, drain; below it `listener` → `acceptor` (with `admission`) → `worker` → `connection`
 //!   (with `head` and `lawful`), one after another on a connection's way in.
 
+pub mod accept;
 mod acceptor;
 pub mod access;
 mod admission;
@@ -21,7 +25,9 @@ mod cors;
 mod edge;
 mod engine;
 mod head;
+pub mod head_only;
 pub mod health;
+pub mod last_event_id;
 mod lawful;
 mod listener;
 pub mod problem;
@@ -33,3 +39,6 @@ mod worker;
 
 pub use listener::BindError;
 pub use server::{ServeError, Server, serve};
+
+#[cfg(test)]
+mod test_app;

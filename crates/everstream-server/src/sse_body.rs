@@ -1,1 +1,206 @@
-//! A subscription as a response body.
+//! A subscription as the body of a response: the one way events reach a socket through hyper.
+//!
+//! The body is a state machine over [`Subscription::poll_next`]. Frames pass through as they are, shared with every
+//! other subscriber; what is added around them is the business of a [`Voice`]: [`Native`] for an EventSource on
+//! `/v1/stream`, [`Dialect`] for the answer to an ask. It knows neither of them by name.
+//!
+//! A body ends cleanly only when its stream has ended. When the process drains, the subscription has reached its age or
+//! the log cannot be read, it ends with an error, which makes hyper leave out the last chunk: the client can tell
+//! the cut from an end, and resumes.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use everstream_hub::{Delivery, EventId, Subscription};
+use everstream_log::Epoch;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Frame;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+pub use pulse::PulseConfig;
+use pulse::{Beat, Pulse};
+pub use voice::{Dialect, Ending, Native, NativeStart, Voice};
+
+mod control;
+mod pulse;
+mod voice;
+
+#[cfg(test)]
+mod tests;
+
+/// The header that names a stream's incarnation.
+pub const STREAM_EPOCH: HeaderName = HeaderName::from_static("stream-epoch");
+
+/// A queue of due frames that grew beyond this is given back once it is empty: an idle subscriber owns next to nothing.
+const DUE_KEPT: usize = 16;
+
+/// A subscription as a body; see the module.
+pub struct SseBody<V> {
+    subscription: Subscription,
+    voice: V,
+    pulse: Pulse,
+    draining: CancellationToken,
+    drained: Pin<Box<WaitForCancellationFutureOwned>>,
+    due: VecDeque<Bytes>,
+    phase: Phase,
+}
+
+/// What comes after the frames that are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// More of the stream.
+    Open,
+    /// The clean end.
+    Ending,
+    /// The unclean end, once the transport was given a chance to send what is before it.
+    Cutting { has_yielded: bool },
+    /// Nothing.
+    Over,
+}
+
+/// The body was cut: its stream goes on, or its answer is a prefix.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut;
+
+impl<V: Voice> SseBody<V> {
+    /// A body that carries `subscription` until its stream ends, its age is reached or `draining` is cancelled.
+    pub fn new(subscription: Subscription, mut voice: V, config: PulseConfig, draining: CancellationToken) -> Self {
+        let due = voice.opening().into_iter().collect();
+        let drained = Box::pin(draining.clone().cancelled_owned());
+        Self { subscription, voice, pulse: Pulse::start(config), draining, drained, due, phase: Phase::Open }
+    }
+
+    /// Puts more into `due`, or moves to another phase.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let delivery = match self.subscription.poll_next(cx, &mut self.due) {
+            Poll::Ready(delivery) => delivery,
+            Poll::Pending => return self.poll_silence(cx),
+        };
+        match delivery {
+            Delivery::Frames => {
+                // On a busy stream there is no silence in which to notice that it is time to go.
+                if self.pulse.sent() == Some(Beat::AgeReached) || self.draining.is_cancelled() {
+                    self.cut();
+                }
+            }
+            Delivery::Ended(end) => {
+                let position = EventId::new(self.subscription.stream().epoch(), self.subscription.next_offset());
+                let ending = self.voice.ending(&end, position);
+                self.due.extend(ending.last_frame);
+                self.phase = if ending.is_clean { Phase::Ending } else { Phase::Cutting { has_yielded: false } };
+            }
+            Delivery::Broken(error) => {
+                let stream = self.subscription.stream().name();
+                tracing::warn!(%stream, error = &error as &dyn std::error::Error, "a subscription is cut");
+                self.cut();
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.due.capacity() > DUE_KEPT {
+            self.due = VecDeque::new();
+        }
+        if self.drained.as_mut().poll(cx).is_ready() {
+            self.cut();
+            return Poll::Ready(());
+        }
+        match ready!(self.pulse.poll(cx)) {
+            Beat::KeepAlive => self.due.push_back(control::keep_alive()),
+            Beat::AgeReached => self.cut(),
+        }
+        Poll::Ready(())
+    }
+
+    fn cut(&mut self) {
+        self.due.extend(self.voice.parting());
+        self.phase = Phase::Cutting { has_yielded: false };
+    }
+}
+
+impl<V: Voice> http_body::Body for SseBody<V> {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(frame) = this.due.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(frame))));
+            }
+            match this.phase {
+                Phase::Open => ready!(this.poll_more(cx)),
+                Phase::Cutting { has_yielded: false } => {
+                    // hyper drops what it has not flushed when a body fails, and flushes when a body is pending.
+                    this.phase = Phase::Cutting { has_yielded: true };
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Phase::Cutting { has_yielded: true } => {
+                    this.phase = Phase::Over;
+                    return Poll::Ready(Some(Err(Cut)));
+                }
+                Phase::Ending | Phase::Over => {
+                    this.phase = Phase::Over;
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.due.is_empty() && matches!(self.phase, Phase::Ending | Phase::Over)
+    }
+}
+
+/// The head of every event stream response of ours.
+#[must_use]
+pub fn head(epoch: Epoch) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(crate::accept::EVENT_STREAM));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    if let Ok(epoch) = HeaderValue::from_str(epoch.as_str()) {
+        headers.insert(STREAM_EPOCH, epoch);
+    }
+    headers
+}
+
+/// The response that carries `body`, with the common head; the caller may add to it.
+#[must_use]
+pub fn respond<V: Voice>(body: SseBody<V>) -> Response {
+    let headers = head(body.subscription.stream().epoch());
+    let mut response = Response::new(Body::new(body));
+    *response.headers_mut() = headers;
+    response
+}
+
+impl<V> fmt::Debug for SseBody<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SseBody").field("subscription", &self.subscription).field("phase", &self.phase).finish()
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the event stream was cut, so that its client resumes")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// How long clients wait before they reconnect: 0.5 to 1.5 times `retry`, so that those who were cut together do not
+/// come back together.
+#[must_use]
+pub fn jittered(retry: Duration, random: &mut fastrand::Rng) -> Duration {
+    retry.mul_f64(0.5 + random.f64())
+}

@@ -94,6 +94,8 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// An event or record is longer than `max_event_bytes`.
     EventTooLarge = "event_too_large", PAYLOAD_TOO_LARGE, "Event too large";
+    /// One append has more records than the server takes at once.
+    TooManyRecords = "too_many_records", PAYLOAD_TOO_LARGE, "Too many records at once";
     /// The request target is longer than `max_head_bytes` allows.
     TargetTooLong = "target_too_long", URI_TOO_LONG, "Request target too long";
     /// The body has a type that the resource does not take.
@@ -107,6 +109,8 @@ codes! {
     TooManyAsks = "too_many_asks", TOO_MANY_REQUESTS, "Too many asks in flight";
     /// The method is none that this server knows.
     MethodUnknown = "method_unknown", NOT_IMPLEMENTED, "Unknown method";
+    /// The Durable Streams live mode is not spoken here.
+    LiveModeUnsupported = "live_mode_unsupported", NOT_IMPLEMENTED, "Live mode not supported";
     /// The HTTP version is none that this server speaks.
     VersionUnsupported = "version_unsupported", HTTP_VERSION_NOT_SUPPORTED, "HTTP version not supported";
     /// A fault of the server's own.

@@ -1,0 +1,178 @@
+//! `PUT`: make a stream, with its first records and possibly its end, in one atomic step.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use everstream_hub::{ContentKind, CreateStream, ErrorKind, StreamState};
+use everstream_log::{Expiry, Timestamp};
+use http::header::{CONTENT_TYPE, HOST, LOCATION};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::append::wanted_close;
+use super::head::{self, EXPIRES_AT, TTL};
+use super::payload::{self, PayloadLimits};
+use crate::access::{Append, Grant};
+use crate::app::App;
+use crate::body::read_whole;
+use crate::problem::{Code, Problem};
+
+const DEFAULT_TYPE: &str = "application/octet-stream";
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// 201 for a new stream, 200 for one that is there with equal settings; then nothing is appended.
+pub(super) async fn create(
+    State(app): State<App>,
+    grant: Grant<Append>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let content_type = content_type(&parts.headers)?;
+    let expiry = expiry(&parts.headers)?;
+    let close = wanted_close(&parts.headers)?;
+    let body = read_whole(body, app.config.max_body_bytes).await?;
+    let records = if body.is_empty() {
+        Vec::new()
+    } else {
+        payload::records(ContentKind::of(&content_type), &body, PayloadLimits::of(&app.config))?
+    };
+    let (name, is_closed) = (grant.into_stream(), close.is_some());
+    let wanted = CreateStream { expiry, records, close, ..CreateStream::new(name.clone(), content_type.clone()) };
+    let created = match app.hub.create(wanted).await {
+        Ok(created) => created,
+        Err(error) if error.kind() == ErrorKind::StreamExists => {
+            let existing = app.hub.stream(&name).await?.state();
+            return Err(difference(Problem::from(error), &existing, &content_type, is_closed));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut headers = head::describe(&created.stream.state());
+    if let Some(location) = location(&parts) {
+        headers.insert(LOCATION, location);
+    }
+    let status = if created.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, headers).into_response())
+}
+
+/// Says which setting of an existing stream differs.
+fn difference(problem: Problem, existing: &StreamState, content_type: &str, is_closed: bool) -> Problem {
+    let settings = &existing.settings;
+    let was_closed = existing.end.is_some();
+    if !settings.content_type.eq_ignore_ascii_case(content_type) {
+        problem.about("content-type", content_type, &settings.content_type)
+    } else if was_closed != is_closed {
+        problem.about("stream-closed", is_closed.to_string(), was_closed.to_string())
+    } else {
+        let held = head::describe(existing);
+        let field = if held.contains_key(EXPIRES_AT) { EXPIRES_AT } else { TTL };
+        let example = held.get(&field).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        problem.about(field.as_str(), "another expiry", example)
+    }
+}
+
+/// The stream's type, exactly as it was written.
+fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
+    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(DEFAULT_TYPE.to_owned()) };
+    let text = String::from_utf8_lossy(given.as_bytes());
+    let is_token = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    match payload::essence(&text).split_once('/') {
+        Some((kind, subtype)) if is_token(kind) && is_token(subtype) && given.to_str().is_ok() => Ok(text.into_owned()),
+        _ => Err(Problem::new(Code::InvalidHeader, "`Content-Type` is no media type").about(
+            "content-type",
+            text,
+            "application/json",
+        )),
+    }
+}
+
+/// When the stream goes away by itself; neither header leaves it to the configuration.
+fn expiry(headers: &HeaderMap) -> Result<Expiry, Problem> {
+    let text =
+        |name: &HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let refused = |name: &HeaderName, value: &str, example: &str, detail: &str| {
+        Problem::new(Code::InvalidHeader, detail).about(name.as_str(), value, example)
+    };
+    match (text(&TTL), text(&EXPIRES_AT)) {
+        (None, None) => Ok(Expiry::Never),
+        (Some(ttl), None) => whole_seconds(&ttl).map(Expiry::Idle).ok_or_else(|| {
+            refused(&TTL, &ttl, "3600", "`Stream-TTL` is a whole number of seconds, without sign or leading zero")
+        }),
+        (None, Some(at)) => rfc3339(&at).map(Expiry::At).ok_or_else(|| {
+            refused(&EXPIRES_AT, &at, "2030-01-01T00:00:00Z", "`Stream-Expires-At` is an RFC 3339 time")
+        }),
+        (Some(_), Some(at)) => {
+            Err(refused(&EXPIRES_AT, &at, "", "`Stream-TTL` and `Stream-Expires-At` exclude each other"))
+        }
+    }
+}
+
+fn whole_seconds(text: &str) -> Option<Duration> {
+    let is_canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    // As many milliseconds as a timestamp can count.
+    text.parse().ok().filter(|seconds| is_canonical && *seconds <= u64::MAX / 1000).map(Duration::from_secs)
+}
+
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    // Before 1970 is as much in the past as 1970.
+    Some(Timestamp(u64::try_from(at.as_millisecond()).unwrap_or(0)))
+}
+
+/// Where the stream is, as its creator reached it; `None` without a usable `Host`.
+fn location(parts: &Parts) -> Option<HeaderValue> {
+    let host = match parts.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => parts.headers.get(HOST)?.to_str().ok()?,
+    };
+    // Told back only to the client that says so, so that nobody else is misled by a wrong one.
+    let is_https = parts.headers.get(FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+    let scheme = if is_https { "https" } else { "http" };
+    HeaderValue::from_str(&format!("{scheme}://{host}{}", parts.uri.path())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn a_ttl_is_a_canonical_number_of_seconds() {
+        let ttl = |text| expiry(&headers(&[("stream-ttl", text)])).ok();
+        assert_eq!(ttl("3600"), Some(Expiry::Idle(Duration::from_secs(3600))));
+        assert_eq!(ttl("0"), Some(Expiry::Idle(Duration::ZERO)));
+        for text in ["00060", "+60", "60.5", "1e3", "-1", "abc", "", "99999999999999999999"] {
+            assert_eq!(ttl(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_a_time_with_a_zone() {
+        let at = |text| expiry(&headers(&[("stream-expires-at", text)])).ok();
+        assert_eq!(at("1970-01-01T00:00:02Z"), Some(Expiry::At(Timestamp(2000))));
+        assert_eq!(at("1970-01-01T02:00:02+02:00"), Some(Expiry::At(Timestamp(2000))));
+        for text in ["tomorrow", "1970-01-01T00:00:02", "2030-13-01T00:00:00Z", ""] {
+            assert_eq!(at(text), None, "{text:?}");
+        }
+        assert!(expiry(&headers(&[("stream-ttl", "1"), ("stream-expires-at", "1970-01-01T00:00:02Z")])).is_err());
+    }
+
+    #[test]
+    fn a_type_is_kept_as_it_is_written() {
+        let kept = |text| content_type(&headers(&[("content-type", text)])).ok();
+        assert_eq!(kept("Text/Plain;charset=UTF-8").as_deref(), Some("Text/Plain;charset=UTF-8"));
+        assert_eq!(content_type(&HeaderMap::new()).unwrap(), DEFAULT_TYPE);
+        for text in ["", "text", "text/", "/plain", "te xt/plain", "text/pl{}ain"] {
+            assert_eq!(kept(text), None, "{text:?}");
+        }
+    }
+}

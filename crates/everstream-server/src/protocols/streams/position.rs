@@ -1,0 +1,108 @@
+//! Offsets as Durable Streams clients see them: `<record>_<byte>`, sixteen digits each.
+//!
+//! The first number is the offset of a record, the second counts bytes within it. A position is always at the start of a
+//! record today, so that the second is zero; it is there because the protocol compares offsets as text, and for
+//! positions within a record.
+
+use std::fmt;
+
+use everstream_log::Offset;
+
+use super::invalid_parameter;
+use super::query::Query;
+use crate::problem::Problem;
+
+/// Where a bounded read starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadFrom {
+    /// At the first record held.
+    Start,
+    /// At the tail.
+    Now,
+    /// At this record.
+    At(Offset),
+}
+
+/// An offset as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position(pub(super) Offset);
+
+impl ReadFrom {
+    /// Reads the `offset` parameter.
+    ///
+    /// # Errors
+    /// `invalid_parameter`; emptiness is not absence here, the protocol says.
+    pub(super) fn parse(query: &Query) -> Result<Self, Problem> {
+        match query.one("offset")? {
+            None | Some("-1") => Ok(Self::Start),
+            Some("now") => Ok(Self::Now),
+            Some(text) => Position::parse(text).map(|position| Self::At(position.0)).ok_or_else(|| {
+                let detail = "`offset` is neither `-1`, `now` nor a `Stream-Next-Offset` of this server";
+                invalid_parameter("offset", text, &Position(Offset(42)).to_string(), detail)
+            }),
+        }
+    }
+}
+
+impl Position {
+    fn parse(text: &str) -> Option<Self> {
+        let (record, byte) = text.split_once('_')?;
+        let number = |digits: &str| -> Option<u64> {
+            let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse().ok().filter(|_| is_plain)
+        };
+        (number(byte)? == 0).then_some(Self(Offset(number(record)?)))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016}_{:016}", self.0.0, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_from(query: &str) -> Option<ReadFrom> {
+        let uri = format!("/v1/stream/a?{query}").parse().unwrap();
+        ReadFrom::parse(&Query::of(&uri)).ok()
+    }
+
+    #[test]
+    fn positions_sort_as_text_and_are_read_back() {
+        let texts = [0, 1, 9, 10, 1234].map(|offset| Position(Offset(offset)).to_string());
+        assert!(texts.is_sorted());
+        assert_eq!(texts[0], "0000000000000000_0000000000000000");
+        assert_eq!(read_from(&format!("offset={}", texts[4])), Some(ReadFrom::At(Offset(1234))));
+    }
+
+    #[test]
+    fn the_two_words_and_absence_are_read() {
+        assert_eq!(read_from(""), Some(ReadFrom::Start));
+        assert_eq!(read_from("offset=-1&x=%zz"), Some(ReadFrom::Start));
+        assert_eq!(read_from("offset=now"), Some(ReadFrom::Now));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for query in [
+            "offset=",
+            "offset=0",
+            "offset=1_1",
+            "offset=1_",
+            "offset=_1",
+            "offset=1_0&offset=1_0",
+            "offset=-2",
+            "offset=1,0",
+            "offset=%00",
+            "offset=..%2f",
+            "offset=1_0%0d%0a",
+            "offset=99999999999999999999_0",
+            "offset=+1_0",
+        ] {
+            assert_eq!(read_from(query), None, "{query}");
+        }
+    }
+}

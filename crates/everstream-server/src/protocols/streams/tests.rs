@@ -1,0 +1,7 @@
+//! The routes, judged by whole answers.
+
+mod appending;
+mod reading;
+mod status;
+mod streaming;
+mod subscribing;

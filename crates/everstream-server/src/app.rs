@@ -56,11 +56,15 @@ impl App {
 /// A test calls it with an [`App`] over the memory engine and sends requests by `oneshot`.
 pub fn router(app: App) -> Router {
     let edge = from_fn_with_state(app.clone(), edge::around);
+    let demo = if app.config.serves_demo() {
+        protocols::demo::routes().merge(protocols::demo_upstream::routes())
+    } else {
+        Router::new()
+    };
     let routes = Router::new()
         .merge(protocols::streams::routes())
         .merge(protocols::asks::routes())
-        .merge(protocols::demo::routes())
-        .merge(protocols::demo_upstream::routes())
+        .merge(demo)
         .merge(protocols::page::routes())
         .merge(health::routes())
         .fallback(path_not_found)

@@ -112,7 +112,8 @@ impl Publisher {
         Bytes: From<S::Ok>,
     {
         let request = self.request(self.http.post(self.url.clone())).header(CONTENT_TYPE, content_type);
-        let request = request.header("everstream-append", "streaming").body(Body::wrap_stream(chunks.map_err(SourceFailed::new)));
+        let request =
+            request.header("everstream-append", "streaming").body(Body::wrap_stream(chunks.map_err(SourceFailed::new)));
         let response = accepted(request).await.map_err(|error| SourceFailed::find(&error).unwrap_or(error))?;
         response.json().await.map_err(|error| {
             Error::new(ErrorKind::UnexpectedAnswer, "the answer to the append cannot be read").caused_by(error)

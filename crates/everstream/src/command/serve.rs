@@ -27,7 +27,7 @@ pub(crate) struct Serve {
     args: ServeArgs,
 
     /// What is logged to standard error, such as `warn` or `info,everstream_gateway=debug`.
-    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info,fjall=warn,lsm_tree=warn")]
     log: EnvFilter,
 }
 

@@ -32,6 +32,7 @@ pub fn load(flags: &ServeArgs) -> Result<Resolved, ConfigError> {
     resolve(Layers { file, environment: &environment, flags })
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variables() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

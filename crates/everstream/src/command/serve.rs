@@ -19,6 +19,9 @@ Examples:
   everstream serve --listen 127.0.0.1:9000 --data-dir /var/lib/everstream --durability fsync
   everstream serve --config /etc/everstream.toml";
 
+/// The storage engine is told to keep its housekeeping to itself.
+const LOG_FILTER: &str = "info,fjall=warn,lsm_tree=warn";
+
 /// Run the server until SIGTERM or Ctrl-C, then drain.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -27,7 +30,7 @@ pub(crate) struct Serve {
     args: ServeArgs,
 
     /// What is logged to standard error, such as `warn` or `info,everstream_gateway=debug`.
-    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info,fjall=warn,lsm_tree=warn")]
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = LOG_FILTER)]
     log: EnvFilter,
 }
 

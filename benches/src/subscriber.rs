@@ -12,10 +12,12 @@ use crate::report::{Latencies, now_nanos};
 /// What precedes a record's number and the time it was sent, in nanoseconds since the epoch.
 const NUMBER: &[u8] = b"\"n\":";
 const SENT: &[u8] = b",\"t\":";
+/// Nanoseconds since the epoch have so many digits from 2001 to 2286.
+const SENT_DIGITS: usize = 19;
 
 /// The text of a stamped record: its number, its time and padding up to `size` bytes.
 pub(crate) fn stamped(number: u64, size: usize) -> String {
-    let head = format!("{{\"n\":{number},\"t\":{:020},\"p\":\"", now_nanos());
+    let head = format!("{{\"n\":{number},\"t\":{},\"p\":\"", now_nanos());
     let padding = "x".repeat(size.saturating_sub(head.len() + 2));
     format!("{head}{padding}\"}}")
 }
@@ -98,7 +100,7 @@ impl Subscriber {
 fn parse(text: &[u8]) -> Result<Option<(u64, u64, usize)>> {
     let Some(digits) = memmem::find(text.get(..40.min(text.len())).unwrap_or_default(), SENT) else { return Ok(None) };
     let time_start = digits + SENT.len();
-    let Some(time) = text.get(time_start..time_start + 20) else { return Ok(None) };
+    let Some(time) = text.get(time_start..time_start + SENT_DIGITS) else { return Ok(None) };
     let number = std::str::from_utf8(text.get(..digits).context("a cut stamp")?)?.parse()?;
-    Ok(Some((number, std::str::from_utf8(time)?.parse()?, time_start + 20)))
+    Ok(Some((number, std::str::from_utf8(time)?.parse()?, time_start + SENT_DIGITS)))
 }

@@ -63,6 +63,6 @@ fn token_event(token: u64) -> String {
     let sent = now_nanos();
     format!(
         "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"bench\",\
-         \"n\":{token},\"t\":{sent:020},\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" token\"}},\"finish_reason\":null}}]}}\n\n"
+         \"n\":{token},\"t\":{sent},\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" token\"}},\"finish_reason\":null}}]}}\n\n"
     )
 }

@@ -9,7 +9,7 @@ from openai import AsyncOpenAI
 
 MODEL = "demo"
 MESSAGES = [{"role": "user", "content": "Why do streams break?"}]
-FAST = {"rate": "2000"}  # tokens a second, of the demo's upstream
+FAST = {"rate": "1000"}  # tokens a second, of the demo's upstream
 
 
 def ask(client, **options):

@@ -6,10 +6,11 @@ mod openai_chat;
 
 use bytes::Bytes;
 use everstream_codec::Split;
-use everstream_log::{CloseReason, Closure};
+use everstream_hub::End;
+use everstream_log::CloseReason;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::CloseDetail;
+use crate::outcome::{CloseDetail, OutcomeCode};
 
 /// An upstream's way of using `text/event-stream`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,21 +49,27 @@ impl Dialect {
     /// The frame, without an id, that tells a reader in the dialect that the answer did not come to its end; `None` where
     /// the dialect has no such event, the answer did end, or the upstream has said it itself.
     #[must_use]
-    pub fn error_event(self, closure: &Closure) -> Option<Bytes> {
-        if matches!(closure.reason, CloseReason::Completed | CloseReason::Stopped) {
-            return None;
-        }
+    pub fn error_event(self, end: &End) -> Option<Bytes> {
+        let detail = match end {
+            End::Closed(closure) if matches!(closure.reason, CloseReason::Completed | CloseReason::Stopped) => {
+                return None;
+            }
+            End::Closed(closure) => CloseDetail::of(closure),
+            End::Deleted => CloseDetail::new(OutcomeCode::StreamDeleted, "the answer was deleted"),
+            End::Expired => CloseDetail::new(OutcomeCode::StreamExpired, "the answer has expired"),
+        };
         match self {
-            Self::OpenAiChat => openai_chat::error_event(&CloseDetail::of(closure)),
+            Self::OpenAiChat => openai_chat::error_event(&detail),
             Self::Sse => None,
         }
     }
 
-    /// The body, if the dialect has a form for it, of an error response.
+    /// The member that an error response has besides our own, so that SDKs of the dialect find its message; `None` where
+    /// the dialect knows no such thing.
     #[must_use]
-    pub fn error_body(self, message: &str, code: &str) -> Option<serde_json::Value> {
+    pub fn error_member(self, message: &str, code: &str) -> Option<serde_json::Value> {
         match self {
-            Self::OpenAiChat => Some(openai_chat::error_object(message, code)),
+            Self::OpenAiChat => Some(openai_chat::error(message, code)),
             Self::Sse => None,
         }
     }

@@ -136,9 +136,13 @@ impl Gateway {
             .ok_or_else(|| Error::new(ErrorKind::PathNotFound, format!("no upstream is mounted at {}", uri.path())))?;
         let mount = &*mounted.mount;
         let url = target::upstream_url(mount, &uri)?;
-        let call = |method, body| Call { method, url, headers: header::to_upstream(mount, &headers), body };
+        let call = |method, body: Body| {
+            let headers = header::to_upstream(mount, &headers, body.framing());
+            Call { method, url, headers, body }
+        };
         if method != Method::POST {
-            return pass_through(mounted.upstream.send(call(method, Body::Stream(body))).await);
+            let body = request_body::passing(&headers, body);
+            return pass_through(mounted.upstream.send(call(method, body)).await);
         }
         let options = Options::read(&headers, mount)?;
         let dialect = mount.dialect.of_path(uri.path());

@@ -46,14 +46,28 @@ const OURS: [HeaderName; 11] = [
 const THEIRS: [HeaderName; 4] =
     [header::SET_COOKIE, header::ALT_SVC, header::STRICT_TRANSPORT_SECURITY, HeaderName::from_static("server")];
 
+/// How the body of a request goes upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// It is whole; the HTTP client knows its length.
+    Whole,
+    /// It goes as it comes, with the length that the caller announced, if any.
+    AsAnnounced,
+}
+
 /// The headers of the request upstream: the caller's end-to-end ones, then the mount's.
-pub(crate) fn to_upstream(mount: &Mount, from: &HeaderMap) -> HeaderMap {
+pub(crate) fn to_upstream(mount: &Mount, from: &HeaderMap, framing: Framing) -> HeaderMap {
     let mut headers = end_to_end(from);
     OURS.iter().for_each(|name| drop(headers.remove(name)));
     if !mount.forwards_credentials {
         CREDENTIALS.iter().for_each(|name| drop(headers.remove(name)));
     }
     remove_prefixed(&mut headers, &["everstream-", "x-forwarded-", "sec-"]);
+    if framing == Framing::AsAnnounced
+        && let Some(length) = from.get(header::CONTENT_LENGTH)
+    {
+        headers.insert(header::CONTENT_LENGTH, length.clone());
+    }
     // The events must be readable here, and a compressed stream arrives in the compressor's pace.
     headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
     for (name, value) in &mount.headers {
@@ -145,7 +159,7 @@ mod tests {
             ("x-own", "kept"),
         ]);
         check(
-            &to_upstream(&mount(), &sent),
+            &to_upstream(&mount(), &sent, Framing::Whole),
             &[
                 ("content-type", "application/json"),
                 ("idempotency-key", "k1"),
@@ -162,7 +176,7 @@ mod tests {
         let sent = headers(&[("authorization", "Bearer caller"), ("cookie", "a=b")]);
         mount.headers.push((header::AUTHORIZATION, Secret::new(HeaderValue::from_static("Bearer mount"))));
         check(
-            &to_upstream(&mount, &sent),
+            &to_upstream(&mount, &sent, Framing::Whole),
             &[("authorization", "Bearer mount"), ("cookie", "a=b"), ("accept-encoding", "identity")],
         );
     }

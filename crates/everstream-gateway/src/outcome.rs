@@ -52,6 +52,10 @@ codes! {
     Disconnected = "disconnected";
     /// The answer was stopped by its key before it was asked for.
     StoppedBefore = "stopped_before";
+    /// The stream was deleted. Only within a dialect: a deleted stream has no close.
+    StreamDeleted = "stream_deleted";
+    /// The stream's time was up. Only within a dialect: an expired stream has no close.
+    StreamExpired = "stream_expired";
     /// The server shut down.
     Draining = "draining";
     /// The server died while the answer came.

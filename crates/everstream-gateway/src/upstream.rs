@@ -11,6 +11,7 @@ use reqwest::{Client, Url};
 use tokio::time::{Instant, Sleep, timeout};
 
 use crate::config::Timeouts;
+use crate::header::Framing;
 use crate::outcome::{CloseDetail, OutcomeCode};
 use crate::{BodyStream, BoxError, Error, ErrorKind, Mount};
 
@@ -37,6 +38,15 @@ pub(crate) enum Body {
     Whole(Bytes),
     /// It goes upstream as it comes.
     Stream(BodyStream),
+}
+
+impl Body {
+    pub(crate) const fn framing(&self) -> Framing {
+        match self {
+            Self::Whole(_) => Framing::Whole,
+            Self::Stream(_) => Framing::AsAnnounced,
+        }
+    }
 }
 
 impl std::fmt::Debug for Body {

@@ -79,11 +79,12 @@ pub(super) fn error_event(detail: &CloseDetail) -> Option<Bytes> {
         // The last record is the upstream's own error chunk.
         return None;
     }
-    Some(format!("data: {}\n\n", error_object(&detail.message, detail.code.as_str())).into())
+    Some(format!("data: {}\n\n", json!({ "error": error(&detail.message, detail.code.as_str()) })).into())
 }
 
-pub(super) fn error_object(message: &str, code: &str) -> Value {
-    json!({ "error": { "message": message, "type": "upstream_error", "param": null, "code": code } })
+/// What the API has under `error`.
+pub(super) fn error(message: &str, code: &str) -> Value {
+    json!({ "message": message, "type": "upstream_error", "param": null, "code": code })
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ async fn a_get_goes_to_the_mounted_path_with_the_mounts_credentials() {
     let call = rig.upstream.call();
     assert_eq!((call.method.as_str(), call.target.as_str()), ("GET", "/v1/models?limit=2"));
     assert_eq!(call.field("authorization"), Some("Bearer mount"));
+    assert_eq!((call.field("transfer-encoding"), call.body.len()), (None, 0));
     assert_eq!(call.field("host"), Some(rig.upstream.addr().to_string().as_str()));
     call.respond(200, "application/json", "[]");
     let (status, headers, text) = passed(join(asking).await).await;

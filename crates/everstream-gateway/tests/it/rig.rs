@@ -142,9 +142,9 @@ pub(crate) async fn passed(answer: Result<Answer, Error>) -> (u16, HeaderMap, Re
 /// What a caller on the dialect route gets from `ask` to its end, with the epoch written as `E`.
 pub(crate) async fn read(ask: Ask) -> (String, Closure) {
     let (frames, end) = timeout(PATIENCE, read_frames(&ask.stream, ask.from)).await.expect("the end in time");
-    let End::Closed(closure) = end else { panic!("not closed: {end:?}") };
     let text = frames.concat().replace(ask.stream.epoch().as_str(), "E");
-    let error = ask.dialect.error_event(&closure).unwrap_or_default();
+    let error = ask.dialect.error_event(&end).unwrap_or_default();
+    let End::Closed(closure) = end else { panic!("not closed: {end:?}") };
     (text + std::str::from_utf8(&error).unwrap(), closure)
 }
 

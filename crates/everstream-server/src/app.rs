@@ -8,7 +8,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use everstream_gateway::Gateway;
 use everstream_hub::Hub;
-use http::{Method, Uri};
+use http::Method;
 
 use crate::access::Access;
 use crate::config::Config;
@@ -63,14 +63,14 @@ pub fn router(app: App) -> Router {
     };
     let routes = Router::new()
         .merge(protocols::streams::routes())
-        .merge(protocols::asks::routes())
         .merge(demo)
         .merge(protocols::page::routes())
         .merge(health::routes())
-        .fallback(path_not_found)
+        .fallback(protocols::asks::unrouted)
         .method_not_allowed_fallback(method_not_allowed)
         // Bodies are bounded by `body`, whose refusals are problem documents.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(app.clone(), protocols::asks::stop_by_key))
         .with_state(app);
     // Around the router and not its routes: it adds `Allow` behind the layers of a route.
     Router::new().fallback_service(routes).layer(edge)
@@ -79,8 +79,4 @@ pub fn router(app: App) -> Router {
 /// The router adds `Allow`.
 async fn method_not_allowed(method: Method) -> Problem {
     Problem::new(Code::MethodNotAllowed, format!("this resource has no {method}; Allow says what it has"))
-}
-
-async fn path_not_found(uri: Uri) -> Problem {
-    Problem::new(Code::PathNotFound, "nothing is at this path").about("path", uri.path(), "/v1/stream/chat/42")
 }

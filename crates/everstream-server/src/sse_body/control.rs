@@ -14,14 +14,14 @@ pub(super) fn keep_alive() -> Bytes {
 }
 
 #[derive(Serialize)]
-struct ResetData {
+struct ResetFields {
     reason: &'static str,
     first: String,
     next: String,
 }
 
 #[derive(Serialize)]
-struct CloseData<'a> {
+struct CloseFields<'a> {
     reason: &'a str,
     detail: Value,
     next: String,
@@ -41,7 +41,7 @@ pub(super) fn position(out: &mut Vec<u8>, id: EventId) {
 /// The news that the presented id is worthless. It has no id, so that a client cut right behind it is told again.
 pub(super) fn reset(out: &mut Vec<u8>, reset: Reset) {
     let data =
-        ResetData { reason: reset.reason.as_str(), first: reset.first.to_string(), next: reset.next.to_string() };
+        ResetFields { reason: reset.reason.as_str(), first: reset.first.to_string(), next: reset.next.to_string() };
     event(out, "reset", &data);
 }
 
@@ -64,7 +64,7 @@ pub(super) fn close(out: &mut Vec<u8>, close: CloseEvent<'_>) {
     event(
         out,
         "close",
-        &CloseData { reason: close.reason, detail: detail(close.detail), next: close.next.to_string() },
+        &CloseFields { reason: close.reason, detail: detail(close.detail), next: close.next.to_string() },
     );
 }
 

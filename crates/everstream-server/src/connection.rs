@@ -4,7 +4,10 @@
 //! client can still read the last answer: our half first, then the client's.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -58,42 +61,40 @@ impl Connections {
     ///
     /// # Cancel safety
     /// Dropped, it has dropped the connection.
-    pub(crate) async fn serve(&self, socket: TcpStream, peer: SocketAddr, permit: Permit) {
-        let ended = self.cutoff.run_until_cancelled(self.serve_to_end(socket)).await;
-        if let Some(Err(error)) = ended {
+    pub(crate) async fn serve(&self, mut socket: TcpStream, peer: SocketAddr, permit: Permit) {
+        let first = read_first(&mut socket, self.limits.head);
+        let Some(first) = self.draining.run_until_cancelled(first).await else { return };
+        let ended: Result<(), Box<dyn Error + Send + Sync>> = match first {
+            Ok(FirstHead::Gone) => Ok(()),
+            Ok(FirstHead::Refused(problem)) => refuse(socket, &problem).await.map_err(Into::into),
+            Ok(FirstHead::Whole(head)) => self.serve_requests(head, socket).await.map_err(Into::into),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = ended {
             // The other side's doing, nearly always: nothing for anybody to act on.
             tracing::debug!(%peer, error = &*error, "a connection broke");
         }
         drop(permit);
     }
 
-    async fn serve_to_end(&self, mut socket: TcpStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let first = read_first(&mut socket, self.limits.head);
-        let Some(first) = self.draining.run_until_cancelled(first).await else { return Ok(()) };
-        match first? {
-            FirstHead::Gone => Ok(()),
-            FirstHead::Refused(problem) => refuse(socket, &problem).await.map_err(Into::into),
-            FirstHead::Whole(head) => self.serve_requests(head, socket).await.map_err(Into::into),
-        }
-    }
-
     async fn serve_requests(&self, head: Vec<u8>, socket: TcpStream) -> hyper::Result<()> {
         let router = self.router.clone();
         let service = service_fn(move |request| Box::pin(answer(router.clone(), request)));
         let mut connection = self.builder().serve_connection(Rewound::new(head, socket), service);
-        let mut is_draining = false;
-        let ended = loop {
-            tokio::select! {
-                ended = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
-                () = self.draining.cancelled(), if !is_draining => {
-                    is_draining = true;
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
-                }
+        // One token at a time: polling one takes locks that all connections share, and this is polled for every event.
+        let served = poll_fn(|cx| connection.poll_without_shutdown(cx));
+        let ended = match self.draining.run_until_cancelled(served).await {
+            Some(ended) => ended,
+            None => {
+                Pin::new(&mut connection).graceful_shutdown();
+                let served = poll_fn(|cx| connection.poll_without_shutdown(cx));
+                let Some(ended) = self.cutoff.run_until_cancelled(served).await else { return Ok(()) };
+                ended
             }
         };
         // Also after an error: hyper may have answered it, and an answer cut off by a reset is none.
         let mut socket = connection.into_parts().io.into_socket();
-        linger(&mut socket).await;
+        self.cutoff.run_until_cancelled(linger(&mut socket)).await;
         ended
     }
 
@@ -131,7 +132,8 @@ pub(crate) async fn refuse(mut socket: TcpStream, problem: &Problem) -> std::io:
 async fn linger(socket: &mut TcpStream) {
     let drained = async {
         socket.shutdown().await?;
-        let mut discarded = [0; 4096];
+        // On the heap, or every connection would carry it from its beginning.
+        let mut discarded = vec![0; 4096];
         let mut bytes = 0;
         while bytes < LINGER_BYTES_MAX {
             match socket.read(&mut discarded).await? {

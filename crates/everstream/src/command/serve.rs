@@ -4,7 +4,8 @@ use std::io;
 
 use clap::Args;
 use everstream_server::config::ServeArgs;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
 use crate::outcome::Outcome;
@@ -22,7 +23,7 @@ Examples:
 /// The storage engine is told to keep its housekeeping to itself.
 const LOG_FILTER: &str = "info,fjall=warn,lsm_tree=warn";
 
-/// Run the server until SIGTERM or Ctrl-C, then drain.
+/// Run the server until SIGTERM or Ctrl-C, then drain; a second one ends it at once.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
@@ -39,15 +40,37 @@ impl Serve {
         let subscriber = tracing_subscriber::fmt().with_env_filter(self.log).with_writer(io::stderr);
         subscriber.with_ansi(terminal.colours_stderr()).init();
         // Taken before anything is bound: a signal that comes early must not end the process halfway.
-        let mut terminated = signal(SignalKind::terminate())?;
-        let mut interrupted = signal(SignalKind::interrupt())?;
-        let shutdown = async {
-            tokio::select! {
-                _ = terminated.recv() => {}
-                _ = interrupted.recv() => {}
-            }
+        let mut signals = Signals::take()?;
+        let drain = Notify::new();
+        let serving = everstream_server::serve(&self.args, drain.notified());
+        let told_twice = async {
+            signals.next().await;
+            drain.notify_one();
+            signals.next().await;
         };
-        everstream_server::serve(&self.args, shutdown).await?;
+        tokio::select! {
+            served = serving => served?,
+            () = told_twice => anyhow::bail!("told to end a second time while draining; what was acknowledged is kept"),
+        }
         Ok(Outcome::Completed)
+    }
+}
+
+/// SIGTERM and Ctrl-C.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn take() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

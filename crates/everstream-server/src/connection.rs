@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -111,10 +112,16 @@ impl Connections {
 }
 
 async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
-    match lawful::check(&request) {
-        Ok(()) => router.oneshot(request).await,
-        Err(problem) => Ok(problem.into_response()),
+    let version = request.version();
+    let mut response = match lawful::check(&request) {
+        Ok(()) => router.oneshot(request).await?,
+        Err(problem) => problem.into_response(),
+    };
+    if version == Version::HTTP_10 {
+        // A body of unknown length ends with the connection then, and hyper would promise to keep it all the same.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    Ok(response)
 }
 
 /// Answers with `problem` and closes.

@@ -82,6 +82,11 @@ impl Value for Duration {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(invalid("has no unit"));
         }
+        // One spelling for each unit, of the many that the parser knows.
+        let mut units = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|unit| !unit.is_empty());
+        if !units.all(|unit| matches!(unit, "ms" | "s" | "m" | "h")) {
+            return Err(invalid("is no duration"));
+        }
         let signed: jiff::SignedDuration = text.parse().map_err(|_| invalid("is no duration"))?;
         let duration = Self::try_from(signed).map_err(|_| invalid("is negative"))?;
         if duration.is_zero() { Err(invalid("is zero")) } else { Ok(duration) }

@@ -102,9 +102,12 @@ fn every_request_of_a_connection_needs_its_host() {
 #[test]
 fn http_1_0_is_answered_and_closed() {
     let server = Running::with(&[]);
-    let mut http = server.connect();
-    http.exchange("GET /healthz HTTP/1.0\r\n\r\n").expect_status(200);
-    assert_eq!(http.read_to_close(Deadline::patient()).unwrap(), b"");
+    for line in ["", "Connection: keep-alive\r\n"] {
+        let mut http = server.connect();
+        let response = http.exchange(format!("GET /healthz HTTP/1.0\r\n{line}\r\n")).expect_status(200);
+        assert!(!response.head.lists("connection", "keep-alive"));
+        assert_eq!(http.read_to_close(Deadline::patient()).unwrap(), b"");
+    }
 }
 
 #[test]

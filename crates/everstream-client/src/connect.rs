@@ -85,7 +85,7 @@ fn explanation(body: &[u8]) -> Option<String> {
         return Some(message);
     }
     let mut explanation = text(&json, "detail").or_else(|| text(&json, "title"))?;
-    if let Some(example) = text(&json, "example") {
+    if let Some(example) = text(&json, "example").filter(|example| !explanation.contains(example)) {
         explanation.push_str(&format!("; try {example:?}"));
     }
     Some(explanation)

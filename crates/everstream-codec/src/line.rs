@@ -1,5 +1,6 @@
 //! What one line says.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// A line without its end, as WHATWG 9.2.6 reads it. The values are what follows the colon and at most one space.
@@ -51,4 +52,13 @@ pub(crate) fn reconnection_time(value: &[u8]) -> Option<Duration> {
     }
     let ms = value.iter().fold(0_u64, |ms, digit| ms.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
     Some(Duration::from_millis(ms))
+}
+
+/// The bytes as text, with U+FFFD for what is not UTF-8. Valid text, which is nearly all there is, takes the standard
+/// library's check by words; its lossy conversion goes byte by byte.
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }

@@ -71,9 +71,9 @@ impl Assembly {
                 self.event_type.extend_from_slice(value);
             }
             Line::Id(value) if value.contains(&0) => {}
-            Line::Id(value) => self.id = Some(lossy(value).into_owned()),
+            Line::Id(value) => self.id = Some(line::text(value).into_owned()),
             Line::Retry(value) => self.ready.extend(line::reconnection_time(value).map(Ready::ReconnectionTime)),
-            Line::Comment(text) => self.ready.push_back(Ready::Comment(lossy(text).into_owned())),
+            Line::Comment(text) => self.ready.push_back(Ready::Comment(line::text(text).into_owned())),
             Line::Unknown => {}
         }
     }
@@ -108,9 +108,9 @@ impl Assembly {
                 self.take_id(id_len);
                 let event_type = match self.text.get(data_end..type_end).unwrap_or_default() {
                     [] => Cow::Borrowed("message"),
-                    name => lossy(name),
+                    name => line::text(name),
                 };
-                let data = lossy(self.text.get(data).unwrap_or_default());
+                let data = line::text(self.text.get(data).unwrap_or_default());
                 Item::Event(Event { event_type, data, id: Cow::Borrowed(&self.last_event_id) })
             }
             Ready::LastEventId { id_len } => {
@@ -126,7 +126,7 @@ impl Assembly {
         let Some(len) = len else { return };
         let id = self.text.get(self.taken..self.taken + len).unwrap_or_default();
         self.last_event_id.clear();
-        self.last_event_id.push_str(&lossy(id));
+        self.last_event_id.push_str(&line::text(id));
         self.taken += len;
     }
 
@@ -152,8 +152,4 @@ impl Assembly {
         self.event_type.clear();
         self.id = None;
     }
-}
-
-fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
 }

@@ -29,7 +29,7 @@ impl Block {
             Source::Publisher => Err(Rejected::new(kind, self.lines, line)),
             Source::Upstream => Ok(()),
         };
-        let text = String::from_utf8_lossy(line);
+        let text = line::text(line);
         if matches!(text, std::borrow::Cow::Owned(_)) {
             refuse(RejectedKind::NotUtf8)?;
         }

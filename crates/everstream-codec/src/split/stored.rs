@@ -47,7 +47,7 @@ impl Split {
         });
         match names.last() {
             None | Some([]) => Cow::Borrowed("message"),
-            Some(name) => String::from_utf8_lossy(name),
+            Some(name) => line::text(name),
         }
     }
 

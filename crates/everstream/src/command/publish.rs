@@ -1,7 +1,7 @@
 //! `everstream publish`.
 
 use clap::{Args, ValueEnum};
-use everstream_client::{CloseReason, EventName, Publisher};
+use everstream_client::{CloseReason, ErrorKind, EventName, Publisher};
 
 use crate::header;
 use crate::outcome::{Outcome, UsageError};
@@ -106,7 +106,12 @@ impl Publish {
     /// Makes the stream if there is none, and refuses early one that does not take the input.
     async fn prepare(&self, publisher: &Publisher, terminal: Terminal) -> anyhow::Result<()> {
         let wanted = self.input.stream_type();
-        let Some(content_type) = publisher.content_type().await? else {
+        let found = match publisher.content_type().await {
+            // The answer to a HEAD has no body: the one to a PUT says why.
+            Err(error) if matches!(error.kind(), ErrorKind::Refused(_)) => None,
+            found => found?,
+        };
+        let Some(content_type) = found else {
             publisher.create(wanted).await?;
             terminal.progress(&format!("made {} for {wanted}", self.url));
             return Ok(());

@@ -64,6 +64,16 @@ fn wrong_input_is_told_by_its_line_and_closes_nothing() {
 }
 
 #[test]
+fn a_refusal_is_explained_although_the_answer_to_a_head_has_no_body() {
+    let problem = r#"{"detail":"the path has an empty segment; try \"a/b\"","example":"a/b"}"#;
+    let head = vec![Act::send("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")];
+    let server = ScriptedServer::start(vec![head, vec![Act::answer("400 Bad Request", "", problem)]]);
+    let finished = run(&["publish", &server.url("/v1/stream//s")], b"a\n");
+    assert_eq!(finished.code, Some(4));
+    assert_eq!(finished.stderr, "everstream: 400 Bad Request: the path has an empty segment; try \"a/b\"\n");
+}
+
+#[test]
 fn wrong_usage_comes_with_an_example() {
     for (arguments, sentence) in [
         (["publish", "http://127.0.0.1:1/s", "--event", "a\nb"].as_slice(), "try \"token\""),

@@ -35,7 +35,8 @@ fn unfit_requests_name_the_field_the_value_and_an_example() {
         ("GET", "/v1/stream/s?offset=third", &[], 400, "offset", "third"),
         ("GET", "/event?appId=a&page=1&pageSize=2&interval_ms=fast", &[EVENTS], 400, "interval_ms", "fast"),
     ] {
-        let answer = api.request(method, target, fields, "");
+        let body = if method == "POST" { "data: x\n\n" } else { "" };
+        let answer = api.request(method, target, fields, body);
         assert_eq!(answer.status(), status, "{method} {target} {fields:?}: {}", answer.text());
         assert_problem_with_field(&answer, status, field, value);
     }
@@ -122,9 +123,9 @@ fn unknown_variable_of_the_environment_is_warned_of() {
 
 #[test]
 fn wrong_configuration_values_are_shown_with_key_origin_and_example() {
-    let (origin, value) = ("everstream.toml", "1 hr");
+    let (origin, value) = ("everstream.toml", "a while");
     assert_refused(
-        launch().config("listen = \"127.0.0.1:0\"\nkeep_alive = \"1 hr\"\n"),
+        launch().config("listen = \"127.0.0.1:0\"\nkeep_alive = \"a while\"\n"),
         &["keep_alive", origin, value],
     );
     assert_refused(launch().config("keep_alive = 3.5\n"), &["keep_alive", origin]);

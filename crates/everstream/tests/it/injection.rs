@@ -3,6 +3,8 @@
 //! Every stream here ends with a sentinel event: what came before it must be exactly what was published, and the strict
 //! parser refuses stray line ends, doubled ids, comments inside events and bad UTF-8 on the way.
 
+use std::cell::Cell;
+
 use everstream_testkit::{Api, RawSse, TestServer};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -67,19 +69,18 @@ fn message(data: &str) -> (String, String) {
 }
 
 /// Counts up, so that each case has a stream of its own.
-fn fresh_name(next: &mut u32) -> String {
-    *next += 1;
-    format!("s{next}")
+fn fresh_name(count: &Cell<u32>) -> String {
+    count.set(count.get() + 1);
+    format!("s{}", count.get())
 }
 
 #[test]
 fn text_and_json_records_add_no_line() {
     let server = server();
     let api = server.api();
-    let mut next = 0;
-    let next = std::cell::RefCell::new(&mut next);
+    let count = Cell::new(0);
     let check = |text: String| {
-        let (plain, json) = (fresh_name(&mut next.borrow_mut()), fresh_name(&mut next.borrow_mut()));
+        let (plain, json) = (fresh_name(&count), fresh_name(&count));
         api.create(&plain, "text/plain");
         api.append_as(&plain, "text/plain", &text);
         api.append_as(&plain, "text/plain", "sentinel");
@@ -104,10 +105,9 @@ fn text_and_json_records_add_no_line() {
 fn event_stream_bodies_give_as_many_events_as_records_or_nothing() {
     let server = server();
     let api = server.api();
-    let next = std::cell::Cell::new(0);
+    let count = Cell::new(0);
     let check = |(name, data, tail): (String, String, String)| {
-        next.set(next.get() + 1);
-        let stream = format!("s{}", next.get());
+        let stream = fresh_name(&count);
         api.create_events(&stream);
         let body = format!("event: {name}\ndata: {data}\n{tail}\n\n");
         let answer = api.request("POST", &Api::path(&stream), &[("Content-Type", "text/event-stream")], body);
@@ -142,7 +142,10 @@ fn query_parameters_and_presented_ids_add_no_line() {
         prop_assert_eq!((events[10].event_type.as_str(), events[10].data.as_str()), ("close", "close"));
 
         let seen = records(api.subscribe_to(&format!("/v1/stream/s?last_event_id={value}")));
-        prop_assert_eq!((seen[0].0.as_str(), &seen[1..]), ("reset", &[message("a")][..]));
+        // Blanks alone are as good as nothing presented.
+        let records = if text.trim().is_empty() { &seen[..] } else { &seen[1..] };
+        prop_assert_eq!(records, &[message("a")][..]);
+        prop_assert!(records.len() == seen.len() || seen[0].0 == "reset");
         assert_problem(&api.request("GET", &format!("/v1/stream/s?from={value}"), &[EVENTS], ""), 400);
         Ok(())
     };
@@ -158,7 +161,7 @@ fn names_types_and_reasons_add_no_line_to_a_head() {
     let check = |text: String| {
         // Heads are parsed strictly: an added line with a colon shows as a field that must not be there.
         let name = percent_encoded(&text);
-        for (method, fields) in [("PUT", vec![("Content-Type", "text/plain")]), ("GET", vec![EVENTS]), ("HEAD", vec![])]
+        for (method, fields) in [("PUT", vec![("Content-Type", "text/plain")]), ("GET", vec![]), ("HEAD", vec![EVENTS])]
         {
             let answer = api.request(method, &format!("/v1/stream/{name}"), &fields, "");
             prop_assert!(answer.head.fields.iter().all(|(name, _)| name != "event" && name != "data" && name != "id"));

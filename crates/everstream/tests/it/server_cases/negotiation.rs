@@ -100,7 +100,8 @@ fn no_error_is_an_event_stream() {
         ("POST", "/v1/stream/s", &[EVENTS, ("Content-Type", "text/plain")], 409),
     ] {
         let mut http = RawHttp::connect(server.addr());
-        let answer = http.exchange(Api::request_bytes(method, target, fields, b""));
+        let body = if method == "POST" { b"data: x\n\n".as_slice() } else { b"" };
+        let answer = http.exchange(Api::request_bytes(method, target, fields, body));
         assert_eq!(answer.status(), status, "{method} {target}: {}", answer.text());
         assert_problem(&answer, status);
     }

@@ -16,7 +16,7 @@ use actors::{Producer, subscriber};
 use gate::Gate;
 use relay::RelayInFlight;
 
-const ROUNDS: usize = 24;
+const ROUNDS: usize = 30;
 
 /// Streams and their producers: one shared by two, two with one each.
 const STREAMS: [(&str, &[&str]); 3] = [("shared", &["ann", "bob"]), ("of-cid", &["cid"]), ("of-dee", &["dee"])];
@@ -36,7 +36,7 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered_by_kill_9() {
     let mut answered_before_kill = 0;
     for _ in 0..ROUNDS {
         let relay = RelayInFlight::start(server.api(), random.usize(0..4));
-        gate.await_acks(random.u64(1..80));
+        gate.await_acks(random.u64(1..150));
         gate.shut();
         server.kill9();
         server.restart();

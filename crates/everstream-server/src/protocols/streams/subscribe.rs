@@ -99,7 +99,9 @@ async fn wish(headers: &HeaderMap, body: Body) -> Result<Wish, Problem> {
             "application/json",
         ));
     }
-    serde_json::from_slice(&body).map_err(|error| {
+    // Through a map, since serde would take an array for the fields in their order.
+    let members = serde_json::from_slice::<serde_json::Map<_, _>>(&body);
+    members.and_then(|members| serde_json::from_value(members.into())).map_err(|error| {
         Problem::new(Code::InvalidBody, format!("the body is no resume point: {error}")).about(
             "body",
             String::from_utf8_lossy(&body),

@@ -90,10 +90,7 @@ fn a_wrong_value_is_named_with_its_key_place_and_an_example() {
         ("retry = \"soon\"", "retry = \"soon\" (everstream.toml:1) is no duration; try \"15s\""),
         ("retry = \"-1s\"", "retry = \"-1s\" (everstream.toml:1) is negative; try \"15s\""),
         ("retry = \"0s\"", "retry = \"0s\" (everstream.toml:1) is zero; try \"15s\""),
-        (
-            "max_event_bytes = \"5 or 6\"",
-            "max_event_bytes = \"5 or 6\" (everstream.toml:1) is no size; try \"16KiB\"",
-        ),
+        ("max_event_bytes = \"5 or 6\"", "max_event_bytes = \"5 or 6\" (everstream.toml:1) is no size; try \"16KiB\""),
         (
             "max_event_bytes = \"5MB\"",
             "max_event_bytes = \"5MB\" (everstream.toml:1) has a unit that is none of B, KiB, MiB and GiB; try \"16KiB\"",
@@ -106,10 +103,7 @@ fn a_wrong_value_is_named_with_its_key_place_and_an_example() {
             "durability = \"disk\"",
             "durability = \"disk\" (everstream.toml:1) is none of memory, os and fsync; try \"os\"",
         ),
-        (
-            "listen = 8000",
-            "listen = \"8000\" (everstream.toml:1) is no IP address with a port; try \"127.0.0.1:8000\"",
-        ),
+        ("listen = 8000", "listen = \"8000\" (everstream.toml:1) is no IP address with a port; try \"127.0.0.1:8000\""),
         (
             "cors_origins = [\"https://a.example/\"]",
             "cors_origins = \"https://a.example/\" (everstream.toml:1) has \"https://a.example/\", \

@@ -18,9 +18,6 @@ mod refusal;
 mod reply;
 mod stop;
 
-#[cfg(test)]
-mod tests;
-
 pub use stop::stop_by_key;
 
 const EVERSTREAM_STREAM: &str = "everstream-stream";

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken helper fails its test")]
 
 mod admission;
+mod asks;
 mod drain;
 mod head;
 mod running;

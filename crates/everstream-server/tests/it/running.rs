@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 
-use everstream_server::config::{Layers, ServeArgs, resolve};
+use everstream_server::config::{FileText, Layers, ServeArgs, resolve};
 use everstream_server::{ServeError, Server};
 use everstream_testkit::{RawHttp, Response};
 use tokio::sync::oneshot;
@@ -16,15 +16,25 @@ pub(crate) struct Running {
 
 /// A bound server on a free port, in memory, with these settings.
 pub(crate) fn bind(settings: &[(&'static str, &str)]) -> Result<Server, ServeError> {
+    bind_with_file("", settings)
+}
+
+fn bind_with_file(file: &str, settings: &[(&'static str, &str)]) -> Result<Server, ServeError> {
     let own = [("listen", "127.0.0.1:0"), ("durability", "memory"), ("workers", "2")];
     let flags = ServeArgs::with(&[own.as_slice(), settings].concat());
-    let resolved = resolve(Layers { file: None, environment: &Default::default(), flags: &flags });
+    let file = Some(FileText { path: "everstream.toml", text: file });
+    let resolved = resolve(Layers { file, environment: &Default::default(), flags: &flags });
     Server::bind(resolved.map_err(ServeError::Config)?.config)
 }
 
 impl Running {
     pub(crate) fn with(settings: &[(&'static str, &str)]) -> Self {
-        let server = bind(settings).unwrap();
+        Self::with_file("", settings)
+    }
+
+    /// With a configuration file of this text, too.
+    pub(crate) fn with_file(file: &str, settings: &[(&'static str, &str)]) -> Self {
+        let server = bind_with_file(file, settings).unwrap();
         let address = server.local_addr();
         let (shutdown, told) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {

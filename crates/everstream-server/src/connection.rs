@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Version};
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -118,8 +117,8 @@ async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, 
         Err(problem) => problem.into_response(),
     };
     if version == Version::HTTP_10 {
-        // A body of unknown length ends with the connection then, and hyper would promise to keep it all the same.
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        // Else hyper promises to keep the connection whose end is the end of a body of unknown length.
+        *response.version_mut() = version;
     }
     Ok(response)
 }

@@ -201,11 +201,7 @@ impl Gateway {
         })
     }
 
-    async fn create(&self, asked: &Asked) -> Result<Stream, Error> {
-        let name = match &asked.options.name {
-            Some(name) => name.clone(),
-            None => fresh_name()?,
-        };
+    async fn create(&self, asked: &Asked, name: StreamName) -> Result<Stream, Error> {
         let epoch = Epoch::random();
         let alias = match (&asked.options.key, asked.fingerprint) {
             (Some(key), _) => Some(key.alias()),
@@ -234,9 +230,8 @@ impl Gateway {
         let (reply, started) = oneshot::channel();
         let gateway = self.clone();
         self.hub.tasks().spawn(async move {
-            match gateway.create(&asked).await {
-                Ok(stream) => {
-                    let (relay, started) = gateway.prepare(stream, &asked, permit);
+            match gateway.make(&asked, permit).await {
+                Ok((relay, started)) => {
                     drop((gateway, asked));
                     // Without a caller the answer comes all the same; its policy decides.
                     let _ = reply.send(Ok(started));
@@ -248,10 +243,16 @@ impl Gateway {
         started.await.map_err(|_| Error::new(ErrorKind::Internal, "the relay died before it began"))?
     }
 
-    fn prepare(&self, stream: Stream, asked: &Asked, permit: OwnedSemaphorePermit) -> (Relay, Started) {
+    async fn make(&self, asked: &Asked, permit: OwnedSemaphorePermit) -> Result<(Relay, Started), Error> {
+        let name = match &asked.options.name {
+            Some(name) => name.clone(),
+            None => fresh_name()?,
+        };
         let (phase, phase_seen) = watch::channel(Phase::Calling);
         let (refusal, refused) = oneshot::channel();
         let running = Running { phase: phase_seen, presence: Presence::new() };
+        let listed = self.running.list(&name, &running);
+        let stream = self.create(asked, name).await?;
         let caller = running.presence.enter();
         let relay = Relay {
             stream: stream.clone(),
@@ -263,10 +264,10 @@ impl Gateway {
             cutoff: self.hub.tasks().cutoff().clone(),
             phase,
             refusal,
-            listed: self.running.list(stream.name(), running.clone()),
+            listed,
             permit,
         };
-        (relay, Started { stream, running, caller, refusal: refused })
+        Ok((relay, Started { stream, running, caller, refusal: refused }))
     }
 }
 

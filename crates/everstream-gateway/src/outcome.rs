@@ -164,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn every_code_is_documented() {
+        let page = include_str!("../../../docs/protocols/asks.md");
+        for code in OutcomeCode::ALL {
+            assert!(page.contains(&format!("`{}`", code.as_str())), "{}", code.as_str());
+        }
+    }
+
+    #[test]
     fn a_detail_of_another_version_still_says_something() {
         assert_eq!(CloseDetail::of(&closure("")).message, "the answer ended as failed");
         let newer = CloseDetail::of(&closure(r#"{"code":"new_word","upstream_status":null,"message":"m"}"#));

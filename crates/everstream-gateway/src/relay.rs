@@ -38,7 +38,7 @@ pub(crate) struct Relay {
     pub(crate) phase: watch::Sender<Phase>,
     /// Where an answer goes that is none in events.
     pub(crate) refusal: oneshot::Sender<PassThrough>,
-    pub(crate) listed: Listed,
+    pub(crate) listed: Option<Listed>,
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
@@ -67,7 +67,8 @@ impl Relay {
     pub(crate) async fn run(self, origin: Origin) {
         let Self { stream, dialect, event_bytes_max, on_disconnect, audience, presence, cutoff, phase, .. } = self;
         let ending = {
-            let carrier = Carrier { stream: &stream, phase: &phase, dialect, event_bytes_max };
+            let carrier =
+                Carrier { stream: &stream, phase: &phase, dialect, event_bytes_max, permit: Some(self.permit) };
             let carrying = AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind();
             tokio::select! {
                 // Each branch may be dropped: `carry` then closes the upstream's connection, and an append that was
@@ -88,7 +89,7 @@ impl Relay {
             }
         };
         phase.send_if_modified(Phase::close);
-        drop((self.listed, self.permit));
+        drop(self.listed);
         if let Some(answer) = whole {
             answer.finish().await;
         }
@@ -101,10 +102,12 @@ struct Carrier<'a> {
     phase: &'a watch::Sender<Phase>,
     dialect: Dialect,
     event_bytes_max: usize,
+    /// Given back before anybody can see that the answer is over: who asks again then finds the place free.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Carrier<'_> {
-    async fn carry(&self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
+    async fn carry(mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
         let mut answer = match origin {
             Origin::Answered(answer) => *answer,
             Origin::Call(upstream, call) => match upstream.send(*call).await {
@@ -113,6 +116,7 @@ impl Carrier<'_> {
             },
         };
         if !answer.is_event_stream() {
+            drop(self.permit.take());
             refusal::pass_on(self.stream, answer, refusal).await;
             return Ending::Ended;
         }
@@ -121,13 +125,16 @@ impl Carrier<'_> {
         match self.carry_events(&mut answer).await {
             Ok(CloseReason::Completed) => Ending::Whole(answer),
             Ok(_) => Ending::Ended,
-            Err(detail) => failed(&detail.with_status(answer.status())),
+            Err(detail) => {
+                drop(self.permit.take());
+                failed(&detail.with_status(answer.status()))
+            }
         }
     }
 
     /// One turn takes what has arrived, appends it in one step, and waits for the log before it reads on: the upstream
     /// is slowed down to what the log can take. Returns how the stream was closed.
-    async fn carry_events(&self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
+    async fn carry_events(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
         let limits = Limits::with_event_bytes_max(self.event_bytes_max);
         let mut splitter = Splitter::new(limits, Source::Upstream);
         let mut reader = AnswerReader::new(self.dialect);
@@ -144,6 +151,9 @@ impl Carrier<'_> {
                 continue;
             }
             let reason = append.close.as_ref().map(|close| close.reason);
+            if reason.is_some() {
+                drop(self.permit.take());
+            }
             match (self.stream.append(append).await, reason) {
                 (Ok(_), None) => {}
                 (Ok(_), Some(reason)) => return Ok(reason),

@@ -1,6 +1,7 @@
 //! The asks whose relay runs in this process.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use everstream_log::StreamName;
@@ -59,9 +60,16 @@ impl Running {
 }
 
 impl RunningAsks {
-    pub(crate) fn list(self: &Arc<Self>, name: &StreamName, running: Running) -> Listed {
-        self.lock().insert(name.clone(), running);
-        Listed { asks: Arc::clone(self), name: name.clone() }
+    /// Lists a relay before its stream is there, so that whoever finds the stream finds the relay. `None` when a relay of
+    /// this name is listed: then the stream is there, or its name changes hands.
+    pub(crate) fn list(self: &Arc<Self>, name: &StreamName, running: &Running) -> Option<Listed> {
+        match self.lock().entry(name.clone()) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => {
+                place.insert(running.clone());
+                Some(Listed { asks: Arc::clone(self), name: name.clone() })
+            }
+        }
     }
 
     pub(crate) fn find(&self, name: &StreamName) -> Option<Running> {

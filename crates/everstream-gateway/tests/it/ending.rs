@@ -319,3 +319,18 @@ async fn deleting_the_stream_closes_the_upstreams_connection() {
     call.closed_within(everstream_testkit::PATIENCE);
     assert_eq!(ask.stream.ended().await, End::Deleted);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_cannot_be_stored_is_not_paid_for_any_longer() {
+    let rig = Rig::mounted(|mount| mount.asks_in_flight_max = 1.try_into().unwrap());
+    let asking = rig.question().send();
+    let mut call = rig.upstream.call();
+    call.begin_events();
+    let ask = streaming(join(asking).await);
+    rig.log.fail_commit(1);
+    call.token("Hel");
+    call.closed_within(everstream_testkit::PATIENCE);
+    assert_eq!(ask.stream.state().tail, everstream_log::Offset::ZERO, "nobody saw what was not stored");
+    let next = rig.question().answer().await.unwrap_err();
+    assert_eq!(next.kind(), ErrorKind::Hub(everstream_hub::ErrorKind::ReadOnly), "its place is free");
+}

@@ -9,7 +9,7 @@ use everstream_gateway::{Answer, Ask, AskRequest, BoxError, CloseDetail, Error, 
 use everstream_hub::{Delivery, End, Hub, HubConfig, Stream, Tasks};
 use everstream_log::MemoryLog;
 use everstream_log::{CloseReason, Closure, Offset, StreamName, SystemClock};
-use everstream_testkit::{MockUpstream, PATIENCE, UpstreamCall};
+use everstream_testkit::{FaultyLog, MockUpstream, PATIENCE, UpstreamCall};
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ pub(crate) struct Rig {
     pub(crate) upstream: MockUpstream,
     pub(crate) gateway: Gateway,
     pub(crate) hub: Hub,
+    pub(crate) log: Arc<FaultyLog>,
 }
 
 /// A request under construction.
@@ -52,10 +53,11 @@ impl Rig {
         change_mount(&mut mount);
         let mut config = HubConfig::default();
         change_hub(&mut config);
-        let hub = Hub::new(Arc::new(MemoryLog::new(10_000)), Arc::new(SystemClock), config, Tasks::new());
+        let log = FaultyLog::over(Arc::new(MemoryLog::new(10_000)));
+        let hub = Hub::new(log.clone(), Arc::new(SystemClock), config, Tasks::new());
         let config = GatewayConfig { mounts: vec![mount], event_bytes_max: 4096, ..GatewayConfig::default() };
         let gateway = Gateway::new(hub.clone(), config).unwrap();
-        Self { upstream, gateway, hub }
+        Self { upstream, gateway, hub, log }
     }
 
     pub(crate) fn post(&self, target: &str, body: &str) -> Request<'_> {

@@ -71,8 +71,10 @@ pub struct Cut;
 
 impl<V: Voice> SseBody<V> {
     /// A body that carries `subscription` until its stream ends, its age is reached or `draining` is cancelled.
-    pub fn new(subscription: Subscription, mut voice: V, config: PulseConfig, draining: CancellationToken) -> Self {
+    pub fn new(subscription: Subscription, mut voice: V, config: PulseConfig, draining: &CancellationToken) -> Self {
         let due = voice.opening().into_iter().collect();
+        // A token of its own: one is asked at every event, under a lock that all subscribers would share.
+        let draining = draining.child_token();
         let drained = Box::pin(draining.clone().cancelled_owned());
         Self { subscription, voice, pulse: Pulse::start(config), draining, drained, due, phase: Phase::Open }
     }

@@ -34,13 +34,13 @@ fn native(app: &TestApp, stream: &Stream, start: Start, config: PulseConfig) -> 
     let opening = stream.resume(start);
     let subscription = stream.subscribe(opening.from).unwrap();
     let voice = Native::new(NativeStart::of(&opening), RETRY, fastrand::Rng::with_seed(7));
-    SseBody::new(subscription, voice, config, app.app.hub.tasks().draining().clone())
+    SseBody::new(subscription, voice, config, app.app.hub.tasks().draining())
 }
 
 fn dialect(app: &TestApp, stream: &Stream) -> SseBody<impl Voice> {
     let subscription = stream.subscribe(stream.resume(Start::Beginning).from).unwrap();
     let voice = Dialect::new(|_: &End| Some(Bytes::from_static(b"data: {\"error\":{}}\n\n")));
-    SseBody::new(subscription, voice, pulse(), app.app.hub.tasks().draining().clone())
+    SseBody::new(subscription, voice, pulse(), app.app.hub.tasks().draining())
 }
 
 /// What the body brings within `time`: its text, `.` at a clean end, `!` at a cut.
@@ -265,7 +265,7 @@ async fn a_dialect_carries_the_events_and_single_comment_lines_and_nothing_else(
 
 #[tokio::test(start_paused = true)]
 async fn a_dialect_ends_cleanly_only_when_the_answer_is_whole_or_was_stopped() {
-    for (reason, end) in [
+    for (reason, last) in [
         (CloseReason::Completed, "."),
         (CloseReason::Stopped, "."),
         (CloseReason::Failed, "data: {\"error\":{}}\n\n!"),
@@ -275,7 +275,7 @@ async fn a_dialect_ends_cleanly_only_when_the_answer_is_whole_or_was_stopped() {
         let stream = stream(&app).await;
         let mut body = dialect(&app, &stream);
         close(&stream, reason, "").await;
-        assert_eq!(now(&mut body, &stream).await, end, "{reason:?}");
+        assert_eq!(now(&mut body, &stream).await, last, "{reason:?}");
     }
 }
 

@@ -76,7 +76,7 @@ fn stream(app: &App, ask: Ask) -> Result<Response, Problem> {
     drop(caller);
     let pulse = PulseConfig { keep_alive: app.config.keep_alive.get(), age_max: app.config.max_subscription_age.get() };
     let voice = Dialect::new(move |end: &End| dialect.error_event(end));
-    let draining = app.hub.tasks().draining().clone();
+    let draining = app.hub.tasks().draining();
     let mut response = sse_body::respond(SseBody::new(subscription, voice, pulse, draining));
     let ours = std::mem::replace(response.headers_mut(), headers);
     response.headers_mut().extend(ours);

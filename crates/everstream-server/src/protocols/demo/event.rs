@@ -18,14 +18,14 @@ const CLOSE: &[u8] = b"event: close\ndata: close\n\n";
 /// The events of one request.
 #[derive(Debug)]
 pub(super) struct Countdown {
-    data: Data,
+    echo: Echo,
     interval: Duration,
 }
 
 /// JSON escapes every line end, so that no value leaves its `data:` line.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Data {
+struct Echo {
     index: u32,
     app_id: String,
     page: String,
@@ -47,14 +47,14 @@ impl Countdown {
                 example,
             )),
         };
-        let data = Data {
+        let echo = Echo {
             index: 0,
             app_id: needed("appId", "demo")?,
             page: needed("page", "1")?,
             page_size: needed("pageSize", "20")?,
         };
         let interval = value("interval_ms").map_or(Ok(INTERVAL_DEFAULT), interval)?;
-        Ok(Self { data, interval })
+        Ok(Self { echo, interval })
     }
 }
 
@@ -66,10 +66,10 @@ impl Source for Countdown {
     fn tick(&mut self, _elapsed: Duration) -> Tick {
         let mut frame = Vec::with_capacity(128);
         // Strings and a number always serialise.
-        encode::data(&mut frame, &serde_json::to_vec(&self.data).unwrap_or_default());
+        encode::data(&mut frame, &serde_json::to_vec(&self.echo).unwrap_or_default());
         encode::end(&mut frame);
-        self.data.index += 1;
-        if self.data.index < EVENTS {
+        self.echo.index += 1;
+        if self.echo.index < EVENTS {
             return Tick::More(frame.into());
         }
         frame.extend_from_slice(CLOSE);

@@ -62,7 +62,7 @@ async fn subscribe(app: &App, grant: &Grant<Read>, start: Start) -> Result<Respo
     let subscription = stream.subscribe(opening.from)?;
     let voice = Native::new(native_start, app.config.retry, fastrand::Rng::new());
     let pulse = PulseConfig { keep_alive: app.config.keep_alive.get(), age_max: app.config.max_subscription_age.get() };
-    let draining = app.hub.tasks().draining().clone();
+    let draining = app.hub.tasks().draining();
     let mut response = sse_body::respond(SseBody::new(subscription, voice, pulse, draining));
     let headers = std::mem::take(response.headers_mut());
     *response.headers_mut() = head::subscription(stream.content(), headers);

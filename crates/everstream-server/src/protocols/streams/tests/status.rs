@@ -139,12 +139,16 @@ async fn subscriptions() {
         ("POST /v1/stream/json?action=subscribe\ncontent-type: application/json\n\n{\"form\":\"now\"}", 400),
         ("POST /v1/stream/json?action=subscribe\ncontent-type: application/json\n\n{\"from\":\"never\"}", 400),
         ("POST /v1/stream/json?action=subscribe\ncontent-type: application/json\n\n{", 400),
+        ("POST /v1/stream/json?action=subscribe\ncontent-type: application/json\n\n[]", 400),
+        ("POST /v1/stream/json?action=subscribe\ncontent-type: application/json\n\n{\"from\":3}", 400),
         ("POST /v1/stream/none?action=subscribe", 404),
     ])
     .await;
     let long =
         format!("POST /v1/stream/json?action=subscribe\ncontent-type: application/json\n\n{}", " ".repeat(65 << 10));
-    check(&[(&long, 413)]).await;
+    let app = TestApp::new();
+    app.status("PUT /v1/stream/json\ncontent-type: application/json").await;
+    assert_eq!(app.status(&long).await, 413);
 }
 
 #[tokio::test(start_paused = true)]

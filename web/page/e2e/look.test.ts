@@ -46,7 +46,7 @@ test('another mount can be asked, and a route that is none says so', async ({ se
   await page.getByLabel('Chat completions path').fill('/nowhere/v1/chat/completions')
   await viewer.ask('Anybody?')
   await page.locator('.ask').getByRole('alert').waitFor()
-  await page.getByLabel('Chat completions path').fill('/demo/v1/chat/completions')
+  await page.getByLabel('Chat completions path').fill('/demo/v1/chat/completions?rate=500')
   await viewer.ask('Anybody?')
   await viewer.sees('status', 'completed')
 })

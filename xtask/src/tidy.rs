@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod edge;
 mod layout;
 mod length;
+mod link;
 mod lint;
 mod local_path;
 mod test_habit;
@@ -72,6 +73,7 @@ fn check(tree: &Tree, edges: &[edge::Edge]) -> anyhow::Result<Vec<Finding>> {
     let mut findings = edge::check(edges);
     findings.extend(layout::check(tree)?);
     findings.extend(length::check(tree));
+    findings.extend(link::check(tree));
     findings.extend(lint::check(tree)?);
     findings.extend(local_path::check(tree));
     findings.extend(test_habit::check(tree));

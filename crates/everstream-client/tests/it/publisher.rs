@@ -46,12 +46,19 @@ async fn it_creates_appends_and_closes() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_is_wrong() {
-    let problem = r#"{"detail":"the stream is application/json","example":"application/json"}"#;
-    let server = ScriptedServer::start(vec![vec![Act::answer("409 Conflict", "", problem)]]);
-    let error = publisher(&server).append("text/plain", "x").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused(409));
-    assert_eq!(error.report(), "409 Conflict: the stream is application/json; try \"application/json\"");
+async fn a_refusal_says_what_is_wrong_and_its_example_once() {
+    for (problem, report) in [
+        (
+            r#"{"detail":"the type is wrong","example":"text/plain"}"#,
+            "409 Conflict: the type is wrong; try \"text/plain\"",
+        ),
+        (r#"{"detail":"the stream is text/plain","example":"text/plain"}"#, "409 Conflict: the stream is text/plain"),
+    ] {
+        let server = ScriptedServer::start(vec![vec![Act::answer("409 Conflict", "", problem)]]);
+        let error = publisher(&server).append("text/html", "x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused(409));
+        assert_eq!(error.report(), report);
+    }
 }
 
 #[tokio::test]

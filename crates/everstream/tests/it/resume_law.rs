@@ -5,7 +5,7 @@ use everstream_testkit::{Api, Deadline, Ending, Event, EventParser, Item, RawHtt
 use crate::support::{EVENTS, server};
 
 const ASK: &[u8] = br#"{"model":"demo","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
-const ASK_TARGET: &str = "/demo/v1/chat/completions?rate=2000";
+const ASK_TARGET: &str = "/demo/v1/chat/completions?rate=1000";
 
 /// How a client comes back to one stream: `None` is the first connection.
 type Connect<'a> = dyn Fn(Option<&str>) -> Option<RawSse> + 'a;

@@ -223,7 +223,7 @@ fn upstream_bytes_add_no_line_and_leave_data_untouched() {
         prop_assert!(caller.retry().is_empty(), "nothing but ids is added, the upstream's retry is not kept");
         let [.., before, sentinel] = events.as_slice() else { panic!("{events:?}") };
         prop_assert_eq!((before.data.as_str(), sentinel.data.as_str()), (one_line.as_str(), "sentinel"));
-        prop_assert!(events.iter().all(|event| event.id.as_ref().is_some_and(|id| !id.contains("up"))));
+        prop_assert!(events.iter().all(|event| event.id.as_ref().is_some_and(|id| id.contains('-'))));
         let seen = records(api.subscribe_to(&path));
         let relayed: Vec<_> = events.iter().map(|event| (event.event_type.clone(), event.data.clone())).collect();
         prop_assert_eq!(seen, relayed, "both routes show the same");

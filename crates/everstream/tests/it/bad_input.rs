@@ -181,6 +181,21 @@ fn data_directory_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn data_directory_of_a_newer_format_is_refused_and_left_as_it_is() {
+    let mut server = server();
+    server.api().create_events("s");
+    server.kill9();
+    let file = server.data_dir().join("FORMAT");
+    let format = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format.replace("format 1", "format 999")).unwrap();
+    let directory = server.data_dir().to_owned();
+    assert_refused(launch().data_dir(&directory), &[&directory.display().to_string(), "999"]);
+    std::fs::write(&file, format).unwrap();
+    server.restart();
+    assert_eq!(server.api().state("s")["state"], "open");
+}
+
+#[test]
 fn second_process_on_a_data_directory_is_refused_and_the_first_lives_on() {
     let server = server();
     server.api().create_events("s");

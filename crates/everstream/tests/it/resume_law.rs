@@ -6,6 +6,7 @@ use crate::support::{EVENTS, server};
 
 const ASK: &[u8] = br#"{"model":"demo","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
 const ASK_TARGET: &str = "/demo/v1/chat/completions?rate=1000";
+const SLOWER_ASK_TARGET: &str = "/demo/v1/chat/completions?rate=200";
 
 /// How a client comes back to one stream: `None` is the first connection.
 type Connect<'a> = dyn Fn(Option<&str>) -> Option<RawSse> + 'a;
@@ -87,18 +88,18 @@ fn native(api: Api, name: &str) -> impl Fn(Option<&str>) -> Option<RawSse> {
     }
 }
 
-fn dialect(api: Api, key: &str) -> impl Fn(Option<&str>) -> Option<RawSse> {
+fn dialect<'a>(api: Api, target: &'a str, key: &'a str) -> impl Fn(Option<&str>) -> Option<RawSse> + 'a {
     move |last_event_id| {
         let resume = last_event_id.map(|id| ("Last-Event-ID", id));
         let fields = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
         let fields: Vec<_> = fields.into_iter().chain(resume).collect();
-        subscribe(api, &Api::request_bytes("POST", ASK_TARGET, &fields, ASK))
+        subscribe(api, &Api::request_bytes("POST", target, &fields, ASK))
     }
 }
 
 /// Asks the demo under the key `law` and reads the whole answer; returns the answer's stream too.
 fn whole_answer(api: Api) -> (String, Vec<Event>) {
-    let mut caller = dialect(api, "law")(None).expect("an answer");
+    let mut caller = dialect(api, ASK_TARGET, "law")(None).expect("an answer");
     let path = caller.head().field("content-location").expect("where the answer is").to_owned();
     let (events, ending) = caller.rest();
     assert_eq!((events.last().map(|event| event.data.as_str()), ending), (Some("[DONE]"), Ending::Clean));
@@ -109,7 +110,7 @@ fn whole_answer(api: Api) -> (String, Vec<Event>) {
 fn answer_on_its_dialect_route_obeys_the_law() {
     let server = server();
     whole_answer(server.api());
-    assert_law(&dialect(server.api(), "law"));
+    assert_law(&dialect(server.api(), ASK_TARGET, "law"));
 }
 
 #[test]
@@ -119,6 +120,17 @@ fn answer_on_its_native_route_obeys_the_law() {
     assert_law(&native(server.api(), &stream));
     let with_close = rest_after(&native(server.api(), &stream), None);
     assert!(bytes_of(&with_close).starts_with(&bytes_of(&events)), "both routes send the same frames");
+}
+
+/// The same request again and again attaches to the one answer while it is being written: a retrying client never runs the
+/// upstream twice.
+#[test]
+fn answer_in_flight_is_seen_once_over_many_connections() {
+    let server = server();
+    let asked = dialect(server.api(), SLOWER_ASK_TARGET, "in flight");
+    let seen = in_stretches(&asked, 9);
+    assert_eq!(seen.last().map(|event| event.data.as_str()), Some("[DONE]"));
+    assert!(bytes_of(&seen) == bytes_of(&rest_after(&asked, None)), "what was seen live is what is kept");
 }
 
 #[test]

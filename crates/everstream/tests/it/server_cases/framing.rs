@@ -33,11 +33,11 @@ fn each_event_is_flushed_without_waiting_for_the_next() {
     assert!(subscriber.chunks() >= 20, "{} chunks", subscriber.chunks());
 }
 
-// SC-16. With Nagle's algorithm on, nearly every second event would wait some 40 ms for the delayed acknowledgement of
-// the first; a loaded machine delays a few.
+// SC-16. With Nagle's algorithm on, the second event would wait some 40 ms for the delayed acknowledgement of the first, in
+// all pairs but the first few; a loaded machine delays some.
 #[test]
 fn second_of_two_small_events_does_not_wait_for_a_delayed_acknowledgement() {
-    const PAIRS: usize = 60;
+    const PAIRS: usize = 100;
     let server = server();
     server.api().create_events("s");
     let mut subscriber = server.api().subscribe("s");
@@ -52,7 +52,7 @@ fn second_of_two_small_events_does_not_wait_for_a_delayed_acknowledgement() {
         start.elapsed() >= Duration::from_millis(38)
     });
     let stalls = stalls.count();
-    assert!(stalls < PAIRS / 4, "{stalls} of {PAIRS} pairs took 38 ms or more");
+    assert!(stalls < PAIRS / 2, "{stalls} of {PAIRS} pairs took 38 ms or more");
 }
 
 // SC-17

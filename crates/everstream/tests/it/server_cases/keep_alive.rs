@@ -23,7 +23,7 @@ fn silent_stream_is_kept_alive_by_comments() {
     for _ in 0..3 {
         let before = Instant::now();
         assert_eq!(next_comment(&mut subscriber), " keep-alive");
-        assert!(before.elapsed() < Duration::from_millis(1_800), "{:?} between comments", before.elapsed());
+        assert!(before.elapsed() < Duration::from_secs(3), "{:?} between comments", before.elapsed());
     }
 }
 

@@ -36,6 +36,7 @@ fn endless_heads_are_cut_off_after_a_bounded_read() {
     }
     server.api().get("/healthz").expect_status(200);
     let grown_kib = server.resident_kib().saturating_sub(before_kib);
+    println!("the server grew by {grown_kib} KiB");
     assert!(grown_kib < 8 * 1024, "the server kept {grown_kib} KiB");
 }
 

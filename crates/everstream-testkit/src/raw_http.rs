@@ -183,6 +183,18 @@ impl RawHttp {
         Ok(std::mem::take(&mut self.unread))
     }
 
+    /// What has arrived and was not read yet, left where it is. The kernel acknowledges it when it likes, not at once as it
+    /// does when it is read.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] when the connection is.
+    pub fn peek(&self) -> Result<Vec<u8>, Failure> {
+        let mut bytes = vec![0; 64 * 1024];
+        let count = self.socket.peek(&mut bytes).map_err(Failure::broken("peeking"))?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
     pub(crate) fn put_back(&mut self, bytes: &[u8]) {
         self.unread.splice(0..0, bytes.iter().copied());
     }

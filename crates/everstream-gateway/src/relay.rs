@@ -76,13 +76,18 @@ impl Relay {
                 biased;
                 ending = carrying => ending.unwrap_or_else(|_| failed(&internal())),
                 _ = stream.ended() => Ending::Ended,
-                () = cutoff.cancelled() => interrupted(),
+                () = cutoff.cancelled() => Ending::Close(shut_down()),
                 () = presence.abandoned(&stream, on_disconnect, audience) => abandoned(),
             }
         };
         let whole = match ending {
             Ending::Whole(answer) => Some(answer),
             Ending::Ended => None,
+            // After the cutoff an upstream may be lost by our own doing: the demo's is a connection to this very process.
+            Ending::Close(_) if cutoff.is_cancelled() => {
+                close_stream(&stream, shut_down()).await;
+                None
+            }
             Ending::Close(close) => {
                 close_stream(&stream, close).await;
                 None
@@ -252,9 +257,9 @@ fn failed(detail: &CloseDetail) -> Ending {
     Ending::Close(detail.close(CloseReason::Failed))
 }
 
-fn interrupted() -> Ending {
+fn shut_down() -> Close {
     let detail = CloseDetail::new(OutcomeCode::Draining, "the server shut down before the answer was whole");
-    Ending::Close(detail.close(CloseReason::Interrupted))
+    detail.close(CloseReason::Interrupted)
 }
 
 fn abandoned() -> Ending {

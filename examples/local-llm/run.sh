@@ -8,9 +8,17 @@ if [ ! -x "$everstream" ]; then
 fi
 
 model=$("$here/setup.sh")
+everstream_pid=
+end() {
+  # Each by its own id; Everstream drains, which is worth waiting for.
+  kill "$MODEL_PID" $everstream_pid 2>/dev/null || true
+  wait
+}
 coproc MODEL { exec node "$here/server.mjs" --model "$model"; }
-# shellcheck disable=SC2154 # coproc sets it
-trap 'kill "$MODEL_PID" 2>/dev/null || true' EXIT
+trap end EXIT
+trap 'exit 0' INT TERM
 read -r greeting <&"${MODEL[0]}" || { echo "the model did not start" >&2 && exit 1; }
-echo "the model is ${greeting}"
-"$everstream" serve --config "$here/everstream.toml" --data-dir "$here/.cache/data"
+echo "the model is $greeting"
+"$everstream" serve --config "$here/everstream.toml" --data-dir "$here/.cache/data" &
+everstream_pid=$!
+wait "$everstream_pid"

@@ -5,7 +5,9 @@
 #![expect(clippy::print_stdout, reason = "a report for the terminal")]
 
 use std::error::Error;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,11 +20,38 @@ const OPEN_RELAYS: usize = 10;
 const TOKENS: u64 = 10;
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
+/// The first argument of the process that makes the streams and is killed then.
+const MAKE: &str = "make";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let streams = std::env::args().nth(1).map_or(Ok(100_000), |number| number.parse())?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [MAKE, directory, streams] = arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        return make(Path::new(directory), streams.parse()?).await;
+    }
+    let streams = arguments.first().map_or("100000", String::as_str);
     let directory = tempfile::tempdir()?;
-    let log = DiskLog::open(&DiskConfig::new(directory.path()))?;
+    kill_once_made(directory.path(), streams)?;
+    boot("after a kill", directory.path()).await?;
+    boot("after an orderly end", directory.path()).await?;
+    boot("once more", directory.path()).await
+}
+
+/// Has another process make the streams and kills it when it says that it has.
+fn kill_once_made(directory: &Path, streams: &str) -> Result<(), Box<dyn Error>> {
+    let mut maker = Command::new(std::env::current_exe()?);
+    maker.arg(MAKE).arg(directory).arg(streams).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut maker = maker.spawn()?;
+    let mut made = String::new();
+    BufReader::new(maker.stdout.take().ok_or("no output")?).read_line(&mut made)?;
+    maker.kill()?;
+    maker.wait()?;
+    print!("{made}");
+    Ok(())
+}
+
+async fn make(directory: &Path, streams: usize) -> Result<(), Box<dyn Error>> {
+    let log = DiskLog::open(&DiskConfig::new(directory))?;
     let start = Instant::now();
     for number in 0..streams + OPEN_RELAYS {
         let stream = log.create(answer(number)?).await?.key;
@@ -35,14 +64,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let made = start.elapsed();
     println!("made {streams} closed streams in {made:.2?}, {:.1} us each", per(made, streams));
-
-    // What a kill would leave now.
-    let killed = tempfile::tempdir()?;
-    copy_into(directory.path(), killed.path())?;
-    boot("after a kill", killed.path()).await?;
-    log.close().await?;
-    boot("after an orderly end", directory.path()).await?;
-    boot("once more", directory.path()).await
+    // Ends by being killed.
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
 }
 
 fn tokens() -> Vec<NewRecord> {
@@ -81,18 +105,4 @@ async fn boot(when: &str, directory: &Path) -> Result<(), Box<dyn Error>> {
 
 fn per(total: Duration, count: usize) -> f64 {
     total.as_secs_f64() * 1e6 / count.max(1) as f64
-}
-
-fn copy_into(from: &Path, to: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            std::fs::create_dir(&target)?;
-            copy_into(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }

@@ -90,6 +90,9 @@ impl CommitThread {
             next = self.next_waiting();
         }
         self.finish(&mut writer, group, staged);
+        if writer.is_weighing_due() {
+            writer.weigh();
+        }
     }
 
     fn next_waiting(&mut self) -> Option<(Change, oneshot::Sender<Answer>)> {

@@ -45,7 +45,7 @@ impl DiskLog {
     pub const FORMAT: u32 = directory::FORMAT;
 
     /// Opens the log in `config.directory`, making it when there is none. Blocks: it reads the journals of the last
-    /// run, at most about 128 MiB.
+    /// run, which the store keeps near 64 MiB whatever the history.
     ///
     /// # Errors
     /// `Unusable` when the directory is in use, not writable, not Everstream's, of a newer format or damaged beyond its

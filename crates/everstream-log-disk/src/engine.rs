@@ -73,6 +73,9 @@ impl Engine {
                     continue;
                 }
             };
+            if writer.is_weighing_due() {
+                return Attempt::Declined(change);
+            }
             return Attempt::Made(self.change(&mut writer, change));
         }
         Attempt::Declined(change)

@@ -19,7 +19,8 @@ pub(crate) struct Group {
     pub(crate) streams: HashMap<StreamKey, Option<Tail>>,
     names: HashSet<StreamName>,
     aliases: HashSet<Alias>,
-    bytes: usize,
+    /// The bytes of its keys and rows.
+    pub(crate) bytes: usize,
     /// Whether streams came or went.
     pub(crate) counts: bool,
     /// Whether records are left to be reclaimed.

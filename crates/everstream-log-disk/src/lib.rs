@@ -25,6 +25,8 @@ mod read;
 mod read_pool;
 mod reclaim;
 mod recovery;
+#[cfg(test)]
+mod sample;
 mod store;
 mod tail;
 mod wire;

@@ -1,5 +1,7 @@
 //! The embedded store, its keyspaces and how they are tuned: two cores, little memory, many small appends.
 
+mod memtable;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -14,10 +16,8 @@ use crate::keyspace::record::Run;
 use crate::keyspace::stream::StreamRow;
 use crate::keyspace::{alias, counters, expiry, garbage, name, record, relay, stream, stream_key};
 
-/// Records wait in memory up to this size before they are sorted into files.
-const RECORDS_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
-/// The other keyspaces hold little; small, so that they do not keep old journals alive.
-const OTHER_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
+use memtable::Sealings;
+
 /// A block is what one seek reads; larger than the default since records are read in runs.
 const RECORDS_BLOCK_BYTES: u32 = 16 * 1024;
 /// Sealed journals beyond this force the keyspaces that hold them to flush, which bounds the replay of a boot.
@@ -28,6 +28,7 @@ const WORKERS: usize = 1;
 /// Open keyspaces.
 pub(crate) struct Store {
     db: Database,
+    sealings: Sealings,
     pub(crate) meta: Keyspace,
     pub(crate) names: Keyspace,
     pub(crate) streams: Keyspace,
@@ -70,15 +71,14 @@ impl Store {
             // The journal is written on the way to an acknowledgement and read after a crash only.
             .journal_compression(CompressionType::None)
             .open()?;
-        let small = || KeyspaceCreateOptions::default().max_memtable_size(OTHER_MEMTABLE_BYTES);
+        let small = KeyspaceCreateOptions::default;
         let runs = || {
             KeyspaceCreateOptions::default()
-                .max_memtable_size(RECORDS_MEMTABLE_BYTES)
                 .data_block_size_policy(BlockSizePolicy::all(RECORDS_BLOCK_BYTES))
                 // Runs are found by seeks, which filters do not help.
                 .filter_policy(FilterPolicy::disabled())
         };
-        Ok(Self {
+        let store = Self {
             meta: db.keyspace(counters::KEYSPACE, small)?,
             names: db.keyspace(name::KEYSPACE, small)?,
             streams: db.keyspace(stream::KEYSPACE, small)?,
@@ -87,8 +87,12 @@ impl Store {
             expiry: db.keyspace(expiry::KEYSPACE, small)?,
             relays: db.keyspace(relay::KEYSPACE, small)?,
             garbage: db.keyspace(garbage::KEYSPACE, small)?,
+            sealings: Sealings::unknown(),
             db,
-        })
+        };
+        // A recovery reads whole journals into memory.
+        store.seal_full()?;
+        Ok(store)
     }
 
     /// An empty batch that is not flushed anywhere until it is told so.
@@ -99,16 +103,6 @@ impl Store {
     /// Puts everything written on the device.
     pub(crate) fn sync(&self) -> fjall::Result<()> {
         self.db.persist(fjall::PersistMode::SyncAll)
-    }
-
-    /// Whether a write may have to wait for the store's own work.
-    ///
-    /// From the moment a memtable is sealed until it is in a file, the store may hold its journal for the length of a
-    /// flush; with four sealed or thirty unmerged tables it halts writers altogether.
-    pub(crate) fn is_busy(&self) -> bool {
-        let keyspaces =
-            [&self.records, &self.streams, &self.names, &self.meta, &self.aliases, &self.expiry, &self.relays];
-        keyspaces.iter().any(|keyspace| keyspace.sealed_memtable_count() > 0)
     }
 
     pub(crate) fn counters(&self) -> Result<Counters, Error> {

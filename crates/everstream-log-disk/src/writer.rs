@@ -27,7 +27,12 @@ pub(crate) struct Writer {
     counters: Counters,
     tails: Tails,
     stream_count: Arc<AtomicU64>,
+    /// Bytes written since the sizes of the memtables were looked at.
+    unweighed_bytes: usize,
 }
+
+/// So many bytes are written between two looks at the sizes of the memtables.
+const UNWEIGHED_BYTES_MAX: usize = 256 * 1024;
 
 impl Writer {
     pub(crate) fn new(
@@ -38,7 +43,16 @@ impl Writer {
     ) -> Result<Self, Error> {
         let counters = store.counters()?;
         let stream_count = Arc::new(AtomicU64::new(counters.streams));
-        Ok(Self { store, refusal, durability, streams_max, counters, tails: Tails::default(), stream_count })
+        Ok(Self {
+            store,
+            refusal,
+            durability,
+            streams_max,
+            counters,
+            tails: Tails::default(),
+            stream_count,
+            unweighed_bytes: 0,
+        })
     }
 
     /// How many streams there are, kept up to date with each commit.
@@ -73,6 +87,7 @@ impl Writer {
             Durability::Os => Some(PersistMode::Buffer),
             Durability::Fsync => Some(PersistMode::SyncData),
         };
+        self.unweighed_bytes = self.unweighed_bytes.saturating_add(group.bytes);
         group.batch.durability(mode).commit().map_err(|error| self.refusal.begin(&error))?;
         for (stream, tail) in group.streams {
             match tail {
@@ -82,5 +97,20 @@ impl Writer {
         }
         self.stream_count.store(self.counters.streams, Ordering::Release);
         Ok(())
+    }
+
+    /// Whether [`Self::weigh`] is due, which may wait for the device.
+    pub(crate) fn is_weighing_due(&self) -> bool {
+        self.unweighed_bytes >= UNWEIGHED_BYTES_MAX
+    }
+
+    /// Has the store write to files what has grown large in memory. Not in a caller's thread.
+    pub(crate) fn weigh(&mut self) {
+        self.unweighed_bytes = 0;
+        if self.refusal.check().is_ok()
+            && let Err(error) = self.store.seal_full()
+        {
+            self.refusal.begin(&error);
+        }
     }
 }

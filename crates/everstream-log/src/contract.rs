@@ -2,7 +2,7 @@
 //!
 //! An engine says where it lives with a [`Place`] and names the suite once in its tests:
 //!
-//! ```ignore
+//! ```text
 //! everstream_log::contract!(TemporaryDirectory::new());
 //! ```
 //!

@@ -2,9 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use everstream_log::{
-    Create, Durability, Entry, Epoch, Expiry, NewRecord, Offset, Origin, Settings, StreamKey, StreamName, Timestamp,
-};
+use everstream_log::{Durability, Entry, NewRecord, Offset, StreamKey, Timestamp};
 
 use super::*;
 use crate::failure::Refusal;
@@ -12,21 +10,7 @@ use crate::journal::scan;
 use crate::store::Store;
 
 fn create(number: u64) -> Change {
-    Change::Create(Box::new(Create {
-        name: StreamName::parse(&format!("s/{number}")).unwrap(),
-        epoch: Epoch::random(),
-        settings: Settings {
-            content_type: String::new(),
-            expiry: Expiry::Never,
-            origin: Origin::Published,
-            alias: None,
-            annotation: Bytes::new(),
-        },
-        at: Timestamp(0),
-        expires_at: None,
-        records: Vec::new(),
-        closure: None,
-    }))
+    crate::sample::create(&format!("s/{number}"))
 }
 
 fn append(stream: StreamKey) -> Change {

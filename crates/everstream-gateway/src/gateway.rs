@@ -261,7 +261,7 @@ impl Gateway {
             on_disconnect: asked.options.on_disconnect.unwrap_or(asked.mounted.mount.on_disconnect),
             audience: if asked.options.reply == Reply::Async { Audience::ToCome } else { Audience::Here },
             presence: running.presence.clone(),
-            cutoff: self.hub.tasks().cutoff().clone(),
+            tasks: self.hub.tasks().clone(),
             phase,
             refusal,
             listed,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use everstream_codec::{Limits, Source, Splitter};
-use everstream_hub::{Append, Close, Stream};
+use everstream_hub::{Append, Close, Stream, Tasks};
 use everstream_log::CloseReason;
 use futures_util::FutureExt;
 use http::StatusCode;
@@ -33,8 +33,8 @@ pub(crate) struct Relay {
     pub(crate) on_disconnect: OnDisconnect,
     pub(crate) audience: Audience,
     pub(crate) presence: Presence,
-    /// Set when the process must end.
-    pub(crate) cutoff: CancellationToken,
+    /// Says when the process drains, and when it must end.
+    pub(crate) tasks: Tasks,
     pub(crate) phase: watch::Sender<Phase>,
     /// Where an answer goes that is none in events.
     pub(crate) refusal: oneshot::Sender<PassThrough>,
@@ -65,7 +65,8 @@ enum Ending {
 impl Relay {
     /// Carries the answer over and closes the stream with the truth about its end, come what may.
     pub(crate) async fn run(self, origin: Origin) {
-        let Self { stream, dialect, event_bytes_max, on_disconnect, audience, presence, cutoff, phase, .. } = self;
+        let Self { stream, dialect, event_bytes_max, on_disconnect, audience, presence, tasks, phase, .. } = self;
+        let (draining, cutoff) = (tasks.draining(), tasks.cutoff());
         let ending = {
             let carrier =
                 Carrier { stream: &stream, phase: &phase, dialect, event_bytes_max, permit: Some(self.permit) };
@@ -77,7 +78,7 @@ impl Relay {
                 ending = carrying => ending.unwrap_or_else(|_| failed(&internal())),
                 _ = stream.ended() => Ending::Ended,
                 () = cutoff.cancelled() => Ending::Close(shut_down()),
-                () = presence.abandoned(&stream, on_disconnect, audience) => abandoned(),
+                () = left_alone(presence.abandoned(&stream, on_disconnect, audience), draining) => abandoned(),
             }
         };
         let whole = match ending {
@@ -260,6 +261,15 @@ fn failed(detail: &CloseDetail) -> Ending {
 fn shut_down() -> Close {
     let detail = CloseDetail::new(OutcomeCode::Draining, "the server shut down before the answer was whole");
     detail.close(CloseReason::Interrupted)
+}
+
+/// Resolves once everybody went away by themselves. In a drain it is the server that sends them away, which is nobody's
+/// wish to stop: the answer goes on to its end or to the cutoff.
+async fn left_alone(abandoned: impl Future<Output = ()>, draining: &CancellationToken) {
+    abandoned.await;
+    if draining.is_cancelled() {
+        std::future::pending().await
+    }
 }
 
 fn abandoned() -> Ending {

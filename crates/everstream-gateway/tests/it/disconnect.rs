@@ -105,6 +105,26 @@ async fn cancel_after_lets_an_answer_go_on_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drain_that_sends_everybody_away_cancels_nothing() {
+    let rig = Rig::new();
+    let asking = rig.question().header("everstream-on-disconnect", "cancel").send();
+    let mut call = rig.upstream.call();
+    call.begin_events();
+    let ask = streaming(join(asking).await);
+    let stream = ask.stream.clone();
+    rig.hub.tasks().draining().cancel();
+    drop(ask);
+    call.token("Hel");
+    // The answer goes on: its token arrives although nobody watched when it was sent.
+    let mut viewer = stream.subscribe(Offset::ZERO).unwrap();
+    let mut frames = std::collections::VecDeque::new();
+    assert!(matches!(viewer.next(&mut frames).await, everstream_hub::Delivery::Frames));
+    call.event("[DONE]");
+    call.end();
+    assert_eq!(closure_of(&stream).await.reason, CloseReason::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_ask_answered_elsewhere_is_not_cancelled_before_its_first_viewer_came() {
     let rig = Rig::new();
     let ask = rig.question().header("prefer", "respond-async").header("everstream-on-disconnect", "cancel");

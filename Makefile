@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 NPM := npm --prefix web --no-fund --no-audit --loglevel=error
 CARGO_TARGET_DIR ?= target
 DEBUG_BINARY := $(abspath $(CARGO_TARGET_DIR))/debug/everstream
-BENCH ?= fan-out relay resume startup
+BENCH ?= fan-out relay demo resume startup
 RELEASE_BINARY := $(abspath $(CARGO_TARGET_DIR))/release/everstream
 WEB_SOURCES := $(shell git ls-files --cached --others --exclude-standard web 2>/dev/null)
 

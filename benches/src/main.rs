@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its purpose")]
 
 mod bare;
+mod demo;
 mod fan_out;
 mod http;
 mod process;
@@ -35,6 +36,8 @@ enum Benchmark {
     FanOut(fan_out::Workload),
     /// Many answers at once through the relay: CPU per token and added latency.
     Relay(relay::Workload),
+    /// Many answers of the built-in demo at once: CPU per token, its own upstream included.
+    Demo(demo::Workload),
     /// Resuming at the tail of a short and of a long stream: what it takes.
     Resume(resume::Workload),
     /// Starting on a data directory with many closed streams: time to the first answer.
@@ -55,6 +58,7 @@ fn main() -> Result<()> {
         match arguments.benchmark {
             Benchmark::FanOut(workload) => fan_out::run(&server, workload).await,
             Benchmark::Relay(workload) => relay::run(&server, workload).await,
+            Benchmark::Demo(workload) => demo::run(&server, workload).await,
             Benchmark::Resume(workload) => resume::run(&server, workload).await,
             Benchmark::Startup(workload) => startup::run(&server, workload).await,
             Benchmark::Bare => bare::serve(),

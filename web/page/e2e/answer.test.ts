@@ -4,10 +4,13 @@ import { test } from './support/fixture'
 import { canonicalText } from './support/stream'
 import { Viewer } from './support/viewer'
 
-/** Lets one question reach the server and keeps the reply; resolves with the stream's URL in it. */
-function holdReply(page: Page): Promise<string> {
+/** Lets the first question reach the server and keeps its reply; resolves with the stream's URL in it. */
+function holdFirstReply(page: Page): Promise<string> {
+  let isFirst = true
   return new Promise((resolve, reject) => {
     const hold = async (route: Route) => {
+      if (!isFirst) return route.continue()
+      isFirst = false
       const reply = await route.fetch()
       resolve(((await reply.json()) as { url: string }).url)
     }
@@ -69,14 +72,26 @@ test('a tab that is reloaded in mid-answer shows the whole answer', async ({ ser
 test('a tab that is reloaded before its stream is known asks the model once', async ({ server, open }) => {
   const viewer = await open(server.url)
   // The first reply reaches the browser never: the reload comes between the question and its stream.
-  const held = holdReply(viewer.page)
+  const held = holdFirstReply(viewer.page)
   await viewer.ask('What survives an impatient reload?')
   const url = await held
-  await viewer.page.unroute('**/chat/completions*')
   await viewer.page.reload()
   await viewer.sees('status', 'completed')
   expect(`/v1/stream/${viewer.streamPath}`).toBe(url)
   expect(await viewer.answer()).toBe(await canonicalText(server.url, viewer.streamPath))
+})
+
+test('a tab whose reload overtakes the address asks the model once', async ({ server, open }) => {
+  const viewer = await open(server.url)
+  await viewer.ask('What survives a reload at the wrong moment?')
+  await viewer.hasEvents(1)
+  const { streamPath } = viewer
+  // What the browser does when the reload has begun before the page could name the stream.
+  await viewer.page.evaluate(() => history.replaceState(null, '', '/'))
+  await viewer.page.reload()
+  await viewer.sees('status', 'completed')
+  expect(viewer.streamPath).toBe(streamPath)
+  expect(await viewer.answer()).toBe(await canonicalText(server.url, streamPath))
 })
 
 test('a second viewer opens the link and sees the same answer, live', async ({ server, open }) => {

@@ -1,6 +1,12 @@
 import { isObject, parseJson } from '../base/json'
 import type { Question } from './ask'
 
+/** A question on its way. */
+export interface Pending extends Question {
+  /** Whether its stream is known: asked once more on purpose, it is another question. */
+  isAnswered?: boolean
+}
+
 /** Where and how to ask; kept between visits. */
 export interface Settings {
   route: string
@@ -29,18 +35,18 @@ export function routeProblem(route: string): string {
 }
 
 /**
- * The question on its way, kept until its stream is known: a reload in between sends it again under the same key and
- * gets the same answer.
+ * The question on its way, kept until the address names its stream: a reload in between sends it again under the same
+ * key and gets the same answer.
  */
-export function savePending(storage: Storage, question: Question | null): void {
+export function savePending(storage: Storage, question: Pending | null): void {
   if (question === null) storage.removeItem(PENDING)
   else write(storage, PENDING, question)
 }
 
-export function loadPending(storage: Storage): Question | null {
-  const { key, route, model, text: words } = read(storage, PENDING)
+export function loadPending(storage: Storage): Pending | null {
+  const { key, route, model, text: words, isAnswered } = read(storage, PENDING)
   const isWhole = [key, route, model, words].every((part) => typeof part === 'string')
-  return isWhole ? ({ key, route, model, text: words } as Question) : null
+  return isWhole ? ({ key, route, model, text: words, isAnswered: isAnswered === true } as Pending) : null
 }
 
 /** The last question asked in this tab: the stream holds the answer only. */

@@ -51,10 +51,29 @@ it('a reload takes up the question whose fate is unknown, under its key', async 
   expect(onStream).toHaveBeenCalledExactlyOnceWith('asks/7')
 })
 
-it('a reload asks nothing again that was answered or refused', async () => {
-  const { keys } = serverReplies(accepted(), refused())
+it('a reload that overtakes the address finds the answered question again, under its key', async () => {
+  const { keys } = serverReplies(accepted(), accepted())
+  await useAsk(() => {}).send('why?', SETTINGS)
+  const onStream = vi.fn()
+  await useAsk(onStream).takeUp()
+  expect(keys[1]).toBe(keys[0])
+  expect(onStream).toHaveBeenCalledExactlyOnceWith('asks/7')
+})
+
+it('a question answered and asked once more has another key', async () => {
+  const { keys } = serverReplies(accepted(), accepted())
   const { send } = useAsk(() => {})
   await send('why?', SETTINGS)
+  await send('why?', SETTINGS)
+  expect(keys[1]).not.toBe(keys[0])
+})
+
+it('a reload asks nothing again that was settled or refused', async () => {
+  const { keys } = serverReplies(accepted(), refused())
+  const { send, settle } = useAsk(() => {})
+  await send('why?', SETTINGS)
+  settle()
+  await useAsk(() => {}).takeUp()
   await send('how?', SETTINGS)
   await useAsk(() => {}).takeUp()
   expect(keys).toHaveLength(2)

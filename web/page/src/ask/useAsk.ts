@@ -8,8 +8,10 @@ export interface Asking {
   problem: Readonly<ShallowRef<Problem | null>>
   /** Asks anew. The same question after a broken connection keeps its key, so the model cannot run twice. */
   send: (text: string, settings: Settings) => Promise<void>
-  /** Takes up a question that a reload cut off before its stream was known. */
+  /** Takes up the question that a reload cut off before the address named its stream. */
   takeUp: () => Promise<void>
+  /** The address names the stream, or its reader has left it: no reload takes the question up any more. */
+  settle: () => void
 }
 
 export function useAsk(onStream: (path: string) => void): Asking {
@@ -25,12 +27,16 @@ export function useAsk(onStream: (path: string) => void): Asking {
     }
     const before = loadPending(sessionStorage)
     const isSame = before?.text === text && before.route === route && before.model === model
-    await post({ key: isSame ? before.key : newKey(), route, model, text })
+    await post({ key: isSame && !before.isAnswered ? before.key : newKey(), route, model, text })
   }
 
   async function takeUp(): Promise<void> {
     const question = loadPending(sessionStorage)
     if (question) await post(question)
+  }
+
+  function settle(): void {
+    savePending(sessionStorage, null)
   }
 
   async function post(question: Question): Promise<void> {
@@ -39,20 +45,21 @@ export function useAsk(onStream: (path: string) => void): Asking {
     savePending(sessionStorage, question)
     try {
       const path = await ask(question)
-      savePending(sessionStorage, null)
+      // Not forgotten yet: a reload that has begun goes to the address as it was, without the stream.
+      savePending(sessionStorage, { ...question, isAnswered: true })
       saveAsked(sessionStorage, path, question.text)
       onStream(path)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       problem.value = error.problem
       // A refusal is an answer; only a question whose fate is unknown stays on its way.
-      if (isRefusal(error.problem)) savePending(sessionStorage, null)
+      if (isRefusal(error.problem)) settle()
     } finally {
       isAsking.value = false
     }
   }
 
-  return { isAsking, problem, send, takeUp }
+  return { isAsking, problem, send, takeUp, settle }
 }
 
 function isRefusal({ status }: Problem): boolean {

@@ -109,6 +109,7 @@ impl Hub {
                 expires_at: shared.first_deadline(create.expiry, create.close.is_some(), now),
                 records,
                 closure: create.close.as_ref().map(|close| close.at(now)),
+                sequencing: None,
             })
             .await?;
         let live = LiveStream::new(head, create.name.clone(), self.home.clone(), &shared.config);

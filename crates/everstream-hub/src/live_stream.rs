@@ -176,7 +176,7 @@ impl LiveStream {
         drop(state);
         let records = append.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
         let closure = append.close.as_ref().map(|close| close.at(now));
-        Ok(Entry { stream: self.key, first, records, closure })
+        Ok(Entry { stream: self.key, first, records, closure, sequencing: None })
     }
 
     /// Forgets what was planned and not acknowledged, after a failed commit.

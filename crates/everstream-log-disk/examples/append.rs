@@ -50,7 +50,7 @@ fn next_entry(head: &mut StreamHead) -> Entry {
     let first = head.tail;
     head.tail = first.plus(1);
     let record = NewRecord { time: Timestamp(first.0), data: Bytes::from_static(&[b'x'; 200]) };
-    Entry { stream: head.key, first, records: vec![record], closure: None }
+    Entry { stream: head.key, first, records: vec![record], closure: None, sequencing: None }
 }
 
 fn stream(number: usize) -> Result<Create, Box<dyn Error>> {
@@ -68,5 +68,6 @@ fn stream(number: usize) -> Result<Create, Box<dyn Error>> {
         expires_at: None,
         records: Vec::new(),
         closure: None,
+        sequencing: None,
     })
 }

@@ -19,7 +19,7 @@ async fn main() {
     let directory = tempfile::tempdir().unwrap();
     let config = DiskConfig::new(directory.path());
     let log = DiskLog::open(&config).unwrap();
-    for story in fixture_content::stories() {
+    for story in fixture_content::stories(DiskLog::FORMAT) {
         let name = story.create.name.clone();
         let head = log.create(story.create.clone()).await.unwrap();
         log.commit(story.entries(head.key)).await.unwrap();
@@ -27,7 +27,11 @@ async fn main() {
             log.delete(&name, head.key).await.unwrap();
         }
     }
-    assert!(log.health() == everstream_log::Health::Ready && fixture_content::MADE_AT.0 > 0);
+    assert!(
+        log.health() == everstream_log::Health::Ready
+            && fixture_content::MADE_AT.0 > 0
+            && !fixture_content::PRODUCERS.is_empty()
+    );
     log.close().await.unwrap();
     // Once more, so that the journal is as long as what was written.
     DiskLog::open(&config).unwrap().close().await.unwrap();

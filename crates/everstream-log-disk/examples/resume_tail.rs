@@ -60,13 +60,14 @@ async fn fill(log: &DiskLog, called: &str, records: u64) -> Result<(StreamKey, D
         expires_at: None,
         records: Vec::new(),
         closure: None,
+        sequencing: None,
     };
     let stream = log.create(create).await?.key;
     let start = Instant::now();
     for first in (0..records).step_by(RECORDS_PER_COMMIT as usize) {
         let record = NewRecord { time: Timestamp(first), data: Bytes::from_static(&[b'x'; 200]) };
         let records = vec![record; RECORDS_PER_COMMIT as usize];
-        log.commit(vec![Entry { stream, first: Offset(first), records, closure: None }]).await?;
+        log.commit(vec![Entry { stream, first: Offset(first), records, closure: None, sequencing: None }]).await?;
     }
     Ok((stream, start.elapsed()))
 }

@@ -55,10 +55,12 @@ async fn make(directory: &Path, streams: usize) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     for number in 0..streams + OPEN_RELAYS {
         let stream = log.create(answer(number)?).await?.key;
-        log.commit(vec![Entry { stream, first: Offset::ZERO, records: tokens(), closure: None }]).await?;
+        log.commit(vec![Entry { stream, first: Offset::ZERO, records: tokens(), closure: None, sequencing: None }])
+            .await?;
         if number < streams {
             let closure = Closure { reason: CloseReason::Completed, at: NOW, detail: Bytes::new() };
-            let end = Entry { stream, first: Offset(TOKENS), records: Vec::new(), closure: Some(closure) };
+            let end =
+                Entry { stream, first: Offset(TOKENS), records: Vec::new(), closure: Some(closure), sequencing: None };
             log.commit(vec![end]).await?;
         }
     }
@@ -89,6 +91,7 @@ fn answer(number: usize) -> Result<Create, Box<dyn Error>> {
         expires_at: Some(NOW.plus(Duration::from_secs(3_600))),
         records: Vec::new(),
         closure: None,
+        sequencing: None,
     })
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! LOCK         held by the process that has the directory open; its process id, for people
 //! FORMAT       one line of text with the format's number; there once the directory is complete
-//! FORMAT.new   the same while the directory is being made
+//! FORMAT.new   the same while the directory is being made or brought to a newer format
 //! store/       the embedded store
 //! damaged/     what was cut from the ends of journals, kept for people
 //! ```
@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 use everstream_log::{Error, ErrorKind};
 
-/// The format this version writes, and the newest it reads.
-pub(crate) const FORMAT: u32 = 1;
+/// The format this version writes, and the newest it reads. Format 1 had no producers: an opening by this version makes
+/// it format 2, since an older one would take a producer's retry for a new append.
+pub(crate) const FORMAT: u32 = 2;
 
 const LOCK_FILE: &str = "LOCK";
 const FORMAT_FILE: &str = "FORMAT";
@@ -30,7 +31,8 @@ const FOREIGN_BUT_HARMLESS: &str = "lost+found";
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    is_complete: bool,
+    /// The format it has on the device; nothing while it is being made.
+    format: Option<u32>,
     _lock: File,
 }
 
@@ -45,9 +47,9 @@ impl Directory {
         check_ours(path)?;
         let lock = lock(path)?;
         let is_complete = path.join(FORMAT_FILE).try_exists().map_err(unwritable)?;
-        let directory = Self { path: path.to_owned(), is_complete, _lock: lock };
+        let mut directory = Self { path: path.to_owned(), format: None, _lock: lock };
         if is_complete {
-            directory.check_format()?;
+            directory.format = Some(directory.read_format()?);
         } else {
             directory.begin().map_err(unwritable)?;
         }
@@ -66,22 +68,23 @@ impl Directory {
 
     /// Whether an earlier opening made it.
     pub(crate) fn is_complete(&self) -> bool {
-        self.is_complete
+        self.format.is_some()
     }
 
-    /// Marks the directory as complete, once the store in it has been made.
+    /// Marks the directory as complete and of this version's format, once the store in it has been made or brought there.
     pub(crate) fn complete(&mut self) -> Result<(), Error> {
-        if self.is_complete {
+        if self.format == Some(FORMAT) {
             return Ok(());
         }
-        let renamed = fs::rename(self.path.join(NEW_FORMAT_FILE), self.path.join(FORMAT_FILE));
+        let begun = if self.is_complete() { self.announce() } else { Ok(()) };
+        let renamed = begun.and_then(|()| fs::rename(self.path.join(NEW_FORMAT_FILE), self.path.join(FORMAT_FILE)));
         renamed.and_then(|()| sync(&self.path)).map_err(|error| {
             unusable(
                 &self.path,
                 &format!("cannot be written ({error}): repair the device, or choose another directory"),
             )
         })?;
-        self.is_complete = true;
+        self.format = Some(FORMAT);
         Ok(())
     }
 
@@ -92,10 +95,7 @@ impl Directory {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = File::create(self.path.join(NEW_FORMAT_FILE))?;
-        writeln!(file, "{FORMAT_WORDS}{FORMAT}")?;
-        file.sync_all()?;
-        sync(&self.path)?;
+        self.announce()?;
         // So that a power cut does not take the directory itself; what cannot be opened was there before.
         for above in fs::canonicalize(&self.path)?.ancestors().skip(1) {
             let _ = sync(above);
@@ -103,7 +103,15 @@ impl Directory {
         Ok(())
     }
 
-    fn check_format(&self) -> Result<(), Error> {
+    /// Puts what shall become the `FORMAT` file on the device.
+    fn announce(&self) -> io::Result<()> {
+        let mut file = File::create(self.path.join(NEW_FORMAT_FILE))?;
+        writeln!(file, "{FORMAT_WORDS}{FORMAT}")?;
+        file.sync_all()?;
+        sync(&self.path)
+    }
+
+    fn read_format(&self) -> Result<u32, Error> {
         let strange = || unusable(&self.path, "has a FORMAT file that is not Everstream's: choose another directory");
         let mut text = String::new();
         let file = File::open(self.path.join(FORMAT_FILE)).map_err(|_| strange())?;
@@ -117,7 +125,7 @@ impl Directory {
             );
             return Err(unusable(&self.path, &said));
         }
-        Ok(())
+        Ok(format)
     }
 }
 

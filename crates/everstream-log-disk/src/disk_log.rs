@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use everstream_log::{
-    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ReadLimit, Record, StreamHead,
-    StreamKey, StreamName, Timestamp,
+    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ProducerId, ProducerState,
+    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -126,6 +126,10 @@ impl Log for DiskLog {
             let reads = self.with(|engine| engine.reads.clone())?;
             reads.run(move |store| read::read(store, stream, from, limit)).await
         })
+    }
+
+    fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {
+        Box::pin(async move { self.look(|store| read::producer(store, stream, id)) })
     }
 
     fn touch(&self, stream: StreamKey, expires_at: Option<Timestamp>) -> LogFuture<'_, ()> {

@@ -7,6 +7,7 @@ pub(crate) mod counters;
 pub(crate) mod expiry;
 pub(crate) mod garbage;
 pub(crate) mod name;
+pub(crate) mod producer;
 pub(crate) mod record;
 pub(crate) mod relay;
 pub(crate) mod stream;

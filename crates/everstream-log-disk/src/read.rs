@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use everstream_log::{
-    Alias, Error, ErrorKind, Offset, ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp,
+    Alias, Error, ErrorKind, Offset, ProducerId, ProducerState, ReadLimit, Record, StreamHead, StreamKey, StreamName,
+    Timestamp,
 };
 
 use crate::failure::unreadable;
@@ -10,7 +11,7 @@ use crate::keyspace::{alias, expiry, relay};
 use crate::store::Store;
 use crate::tail::gone;
 
-/// The stream of this name: two rows and one seek.
+/// The stream of this name: four rows and one seek.
 pub(crate) fn open(store: &Store, name: &StreamName) -> Result<Option<StreamHead>, Error> {
     let Some(key) = store.find(name)? else { return Ok(None) };
     // Deleted between the two looks.
@@ -26,6 +27,8 @@ pub(crate) fn open(store: &Store, name: &StreamName) -> Result<Option<StreamHead
         tail: last.as_ref().map_or(row.first, |run| run.next()),
         bytes: last.as_ref().map_or(0, |run| run.bytes_after()),
         closure: last.and_then(|run| run.closure),
+        stream_seq: store.stream_seq(key)?,
+        producers: store.producer_count(key)?,
     }))
 }
 
@@ -77,6 +80,14 @@ fn records(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> 
         }
     }
     Ok(read)
+}
+
+/// What the stream last accepted from a producer.
+pub(crate) fn producer(store: &Store, stream: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
+    let state = store.producer(stream, id);
+    // Looked up last, as for records.
+    store.stream(stream)?.ok_or_else(gone)?;
+    state
 }
 
 /// The first streams that are due.

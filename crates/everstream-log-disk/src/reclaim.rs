@@ -6,9 +6,10 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use everstream_log::{Error, Offset, StreamKey};
+use fjall::OwnedWriteBatch;
 
 use crate::failure::{Refusal, unreadable};
-use crate::keyspace::{garbage, record, stream_key};
+use crate::keyspace::{garbage, producer, record, stream_key};
 use crate::store::Store;
 
 /// Rows removed in one batch.
@@ -58,7 +59,8 @@ fn reclaim_all(store: &Store, refusal: &Refusal, woken: &Receiver<()>) -> Result
     Ok(())
 }
 
-/// Removes the next rows of a deleted stream, or the stream from the garbage when none is left. Says where to go on.
+/// Removes the next rows of a deleted stream, its records and then its producers, or the stream from the garbage when
+/// none is left. Says where to go on.
 fn reclaim_slice(store: &Store, refusal: &Refusal, stream: StreamKey, from: Offset) -> Result<Option<Offset>, Error> {
     refusal.check()?;
     let mut batch = store.batch();
@@ -70,9 +72,25 @@ fn reclaim_slice(store: &Store, refusal: &Refusal, stream: StreamKey, from: Offs
         last = Some(offset);
         batch.remove(&store.records, key);
     }
-    if last.is_none() {
+    if last.is_none() && !reclaim_producers(store, stream, &mut batch)? {
         batch.remove(&store.garbage, stream_key(stream));
+        batch.commit().map_err(|error| refusal.begin(&error))?;
+        return Ok(None);
     }
     batch.commit().map_err(|error| refusal.begin(&error))?;
-    Ok(last.map(|offset| offset.plus(1)))
+    Ok(Some(last.map_or(from, |offset| offset.plus(1))))
 }
+
+/// Puts the removal of the next producers into `batch`; whether there were any.
+fn reclaim_producers(store: &Store, stream: StreamKey, batch: &mut OwnedWriteBatch) -> Result<bool, Error> {
+    let (first, end) = producer::keys_of(stream);
+    let mut any = false;
+    for guard in store.producers.range(first..end).take(SLICE_ROWS) {
+        batch.remove(&store.producers, guard.key().map_err(unreadable)?);
+        any = true;
+    }
+    Ok(any)
+}
+
+#[cfg(test)]
+mod tests;

@@ -21,5 +21,6 @@ pub(crate) fn create(name: &str) -> Change {
         expires_at: None,
         records: Vec::new(),
         closure: None,
+        sequencing: None,
     }))
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use bytes::Bytes;
-use everstream_log::{Error, ErrorKind, Offset, StreamKey, StreamName};
+use everstream_log::{Error, ErrorKind, Offset, ProducerId, ProducerState, StreamKey, StreamName, StreamSeq};
 use fjall::config::{BlockSizePolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
 
@@ -14,7 +14,7 @@ use crate::failure::{describe, unreadable};
 use crate::keyspace::counters::Counters;
 use crate::keyspace::record::Run;
 use crate::keyspace::stream::StreamRow;
-use crate::keyspace::{alias, counters, expiry, garbage, name, record, relay, stream, stream_key};
+use crate::keyspace::{alias, counters, expiry, garbage, name, producer, record, relay, stream, stream_key};
 
 use memtable::Sealings;
 
@@ -36,6 +36,7 @@ pub(crate) struct Store {
     pub(crate) aliases: Keyspace,
     pub(crate) expiry: Keyspace,
     pub(crate) relays: Keyspace,
+    pub(crate) producers: Keyspace,
     pub(crate) garbage: Keyspace,
 }
 
@@ -86,6 +87,7 @@ impl Store {
             aliases: db.keyspace(alias::KEYSPACE, small)?,
             expiry: db.keyspace(expiry::KEYSPACE, small)?,
             relays: db.keyspace(relay::KEYSPACE, small)?,
+            producers: db.keyspace(producer::KEYSPACE, small)?,
             garbage: db.keyspace(garbage::KEYSPACE, small)?,
             sealings: Sealings::unknown(),
             db,
@@ -120,6 +122,22 @@ impl Store {
     pub(crate) fn stream(&self, stream: StreamKey) -> Result<Option<StreamRow>, Error> {
         let row = self.streams.get(stream_key(stream)).map_err(unreadable)?;
         Ok(row.map(|row| stream::deser(row.into())).transpose()?)
+    }
+
+    pub(crate) fn producer(&self, stream: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
+        let row = self.producers.get(producer::producer_key(stream, id)).map_err(unreadable)?;
+        Ok(row.map(|row| producer::deser_state(row.into())).transpose()?)
+    }
+
+    /// How many producers have appended to a stream.
+    pub(crate) fn producer_count(&self, stream: StreamKey) -> Result<u64, Error> {
+        let row = self.producers.get(producer::count_key(stream)).map_err(unreadable)?;
+        Ok(row.map(|row| producer::deser_count(row.into())).transpose()?.unwrap_or_default())
+    }
+
+    pub(crate) fn stream_seq(&self, stream: StreamKey) -> Result<Option<StreamSeq>, Error> {
+        let row = self.producers.get(producer::stream_seq_key(stream)).map_err(unreadable)?;
+        Ok(row.map(|row| producer::deser_stream_seq(row.into())).transpose()?)
     }
 
     /// The run that holds the record at `offset`, or the last one when there is no such record; nothing when no run

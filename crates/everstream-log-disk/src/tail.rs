@@ -13,17 +13,21 @@ pub(crate) struct Tail {
     pub(crate) bytes: u64,
     pub(crate) is_closed: bool,
     pub(crate) is_relay: bool,
+    /// How many producers have appended to it.
+    pub(crate) producers: u64,
 }
 
 impl Tail {
-    /// Reads it from the store: two seeks.
+    /// Reads it from the store: two rows and a seek.
     pub(crate) fn load(store: &Store, stream: StreamKey) -> Result<Self, Error> {
         let row = store.stream(stream)?.ok_or_else(gone)?;
         let is_relay = row.settings.origin == Origin::Relayed;
+        let producers = store.producer_count(stream)?;
         Ok(match store.last_run(stream)? {
-            None => Self { next: row.first, bytes: 0, is_closed: false, is_relay },
+            None => Self { next: row.first, bytes: 0, is_closed: false, is_relay, producers },
             Some(run) => {
-                Self { next: run.next(), bytes: run.bytes_after(), is_closed: run.closure.is_some(), is_relay }
+                let is_closed = run.closure.is_some();
+                Self { next: run.next(), bytes: run.bytes_after(), is_closed, is_relay, producers }
             }
         })
     }

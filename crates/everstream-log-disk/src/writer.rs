@@ -3,6 +3,7 @@
 mod append;
 mod create;
 mod lifetime;
+mod sequencing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -11,6 +11,7 @@
 mod append;
 mod create;
 mod lifetime;
+mod producer;
 mod random;
 mod read;
 mod reopen;
@@ -24,6 +25,7 @@ use crate::Log;
 pub use append::*;
 pub use create::*;
 pub use lifetime::*;
+pub use producer::*;
 pub use random::*;
 pub use read::*;
 pub use reopen::*;
@@ -77,6 +79,15 @@ macro_rules! contract {
             deleting_another_life_deletes_nothing
             a_deleted_stream_takes_no_records
             a_ready_engine_says_so_and_a_closed_one_refuses_everything
+            a_producer_is_known_by_its_last_entry
+            producers_do_not_mix
+            several_entries_of_one_producer_fit_in_one_commit
+            a_refused_commit_leaves_producers_as_they_were
+            a_producer_is_counted_once
+            the_stream_seq_is_the_last_one_given
+            a_stream_can_be_made_by_a_producer
+            producers_go_with_their_stream
+            producers_are_there_after_a_reopen
             what_was_acknowledged_is_there_after_a_reopen
             a_stream_goes_on_after_a_reopen
             a_deleted_stream_stays_deleted_after_a_reopen

@@ -16,6 +16,7 @@ mod error;
 mod log;
 mod memory;
 mod offset;
+mod producer;
 mod record;
 mod stream_name;
 
@@ -29,5 +30,6 @@ pub use log::{
 };
 pub use memory::MemoryLog;
 pub use offset::Offset;
+pub use producer::{InvalidLength, ProducerId, ProducerMark, ProducerState, Sequencing, StreamSeq, Verdict, judge};
 pub use record::Record;
 pub use stream_name::{InvalidStreamName, StreamName};

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Closure, Durability, Epoch, Error, Offset, Record, StreamName, Timestamp};
+use crate::{
+    Closure, Durability, Epoch, Error, Offset, ProducerId, ProducerState, Record, Sequencing, StreamName, StreamSeq,
+    Timestamp,
+};
 
 /// What a [`Log`] method returns: boxed, so that a hub holds any engine behind one pointer. One box per commit round
 /// or read, never per record.
@@ -77,6 +80,8 @@ pub struct Create {
     pub records: Vec<NewRecord>,
     /// Set when it is closed from the start.
     pub closure: Option<Closure>,
+    /// Set when its publisher numbers its appends.
+    pub sequencing: Option<Box<Sequencing>>,
 }
 
 /// A record to be appended; its offset follows from its place.
@@ -99,6 +104,9 @@ pub struct Entry {
     pub records: Vec<NewRecord>,
     /// Set when the stream is closed with this append.
     pub closure: Option<Closure>,
+    /// Set when its publisher numbers its appends; stored as it is, since who makes entries has judged it. Boxed, so that
+    /// the many entries without one stay small.
+    pub sequencing: Option<Box<Sequencing>>,
 }
 
 /// A stream as the log has it.
@@ -122,6 +130,10 @@ pub struct StreamHead {
     pub bytes: u64,
     /// Its end, once it is closed.
     pub closure: Option<Closure>,
+    /// The position that the last publisher to give one gave its append.
+    pub stream_seq: Option<StreamSeq>,
+    /// How many producers have appended to it.
+    pub producers: u64,
 }
 
 /// Bounds of one read. At least one record is returned when there is one, whatever its size.
@@ -195,6 +207,13 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `StreamNotFound` (the incarnation was deleted), `OffsetTrimmed`, `OffsetBeyondTail`, `Storage`.
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>>;
+
+    /// What the stream last accepted from a producer; nothing when it never appended. Costs the same however many
+    /// producers there are.
+    ///
+    /// # Errors
+    /// `StreamNotFound` (the incarnation was deleted), `Storage`.
+    fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>>;
 
     /// Moves the deadline of a stream. Not synced: a deadline that a crash sets back a little is harmless.
     ///

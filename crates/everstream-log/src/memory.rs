@@ -7,8 +7,8 @@ mod state;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Alias, Create, Durability, Entry, Error, Health, Log, LogFuture, Offset, ReadLimit, Record, StreamHead, StreamKey,
-    StreamName, Timestamp,
+    Alias, Create, Durability, Entry, Error, Health, Log, LogFuture, Offset, ProducerId, ProducerState, ReadLimit,
+    Record, StreamHead, StreamKey, StreamName, Timestamp,
 };
 
 use state::State;
@@ -70,6 +70,10 @@ impl Log for MemoryLog {
 
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
         self.run(move |state| state.read(stream, from, limit))
+    }
+
+    fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {
+        self.run(move |state| state.producer(stream, id))
     }
 
     fn touch(&self, stream: StreamKey, expires_at: Option<Timestamp>) -> LogFuture<'_, ()> {

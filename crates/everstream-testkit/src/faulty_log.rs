@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use everstream_log::{
-    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ReadLimit, Record, StreamHead,
-    StreamKey, StreamName, Timestamp,
+    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ProducerId, ProducerState,
+    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp,
 };
 use tokio::sync::watch;
 
@@ -134,6 +134,15 @@ impl Log for FaultyLog {
                 return Err(Error::new(ErrorKind::Storage, "the read failed, as the test wants it"));
             }
             self.inner.read(stream, from, limit).await
+        })
+    }
+
+    fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {
+        Box::pin(async move {
+            if self.reads_fail.load(Ordering::SeqCst) {
+                return Err(Error::new(ErrorKind::Storage, "the read failed, as the test wants it"));
+            }
+            self.inner.producer(stream, id).await
         })
     }
 

@@ -15,7 +15,7 @@ fn create(number: u64) -> Change {
 
 fn append(stream: StreamKey) -> Change {
     let record = NewRecord { time: Timestamp(0), data: Bytes::from_static(b"x") };
-    Change::Commit(vec![Entry { stream, first: Offset::ZERO, records: vec![record], closure: None }])
+    Change::Commit(vec![Entry { stream, first: Offset::ZERO, records: vec![record], closure: None, sequencing: None }])
 }
 
 fn batches(store: &Path) -> u64 {

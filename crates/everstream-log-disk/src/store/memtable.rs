@@ -58,7 +58,7 @@ impl Store {
         is_writing
     }
 
-    fn keyspaces(&self) -> [&Keyspace; 8] {
+    fn keyspaces(&self) -> [&Keyspace; 9] {
         [
             &self.records,
             &self.streams,
@@ -67,6 +67,7 @@ impl Store {
             &self.aliases,
             &self.expiry,
             &self.relays,
+            &self.producers,
             &self.garbage,
         ]
     }

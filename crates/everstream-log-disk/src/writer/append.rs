@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use everstream_log::{Closure, Entry, Error, ErrorKind, NewRecord, StreamKey};
 
 use super::Writer;
+use super::sequencing::Sequencings;
 use crate::change::Changed;
 use crate::group::Group;
 use crate::keyspace::record::{self, run_len};
@@ -18,6 +19,7 @@ impl Writer {
     pub(super) fn stage_append(&mut self, group: &mut Group, entries: &[Entry]) -> Result<Changed, Error> {
         let mut ends: HashMap<StreamKey, Tail> = HashMap::with_capacity(entries.len());
         let mut rows: Vec<RunRow> = Vec::with_capacity(entries.len());
+        let mut sequencings: Option<Sequencings> = None;
         for entry in entries {
             let mut tail = match ends.get(&entry.stream) {
                 Some(tail) => *tail,
@@ -25,10 +27,16 @@ impl Writer {
             };
             check_fits(entry, tail)?;
             rows.extend(runs(entry.stream, &mut tail, &entry.records, entry.closure.as_ref()));
+            if let Some(sequencing) = &entry.sequencing {
+                sequencings.get_or_insert_default().note(&self.store, entry.stream, &mut tail, sequencing)?;
+            }
             ends.insert(entry.stream, tail);
         }
         for (key, row) in rows {
             group.insert(&self.store.records, &key, row);
+        }
+        if let Some(sequencings) = sequencings {
+            sequencings.stage(&self.store, group);
         }
         for (stream, tail) in ends {
             if tail.is_closed && tail.is_relay {

@@ -4,6 +4,7 @@ use everstream_log::{Create, Error, ErrorKind, Offset, Origin, StreamHead, Strea
 
 use super::Writer;
 use super::append::runs;
+use super::sequencing::Sequencings;
 use crate::change::Changed;
 use crate::failure::unreadable;
 use crate::group::Group;
@@ -14,14 +15,20 @@ use crate::tail::Tail;
 impl Writer {
     pub(super) fn stage_create(&mut self, group: &mut Group, create: Create) -> Result<Changed, Error> {
         self.check_create(&create)?;
-        let Create { name, epoch, settings, at, expires_at, records, closure } = create;
+        let Create { name, epoch, settings, at, expires_at, records, closure, sequencing } = create;
         let key = self.counters.next;
+        let is_relay = settings.origin == Origin::Relayed;
+        let mut tail = Tail { next: Offset::ZERO, bytes: 0, is_closed: false, is_relay, producers: 0 };
+        let runs = runs(key, &mut tail, &records, closure.as_ref());
+        let sequencing = sequencing.map(|sequencing| *sequencing).unwrap_or_default();
+        let mut sequencings = Sequencings::default();
+        sequencings.note(&self.store, key, &mut tail, &sequencing)?;
+
         self.counters.next = StreamKey(key.0.saturating_add(1));
         self.counters.streams = self.counters.streams.saturating_add(1);
         group.counts = true;
         group.claim(&name, settings.alias.as_ref());
 
-        let is_relay = settings.origin == Origin::Relayed;
         let row = StreamRow { name, epoch, settings, created_at: at, expires_at, first: Offset::ZERO };
         group.insert(&self.store.names, name::key(&row.name), name::ser(key).to_vec());
         group.insert(&self.store.streams, &stream_key(key), stream::ser(&row));
@@ -34,10 +41,10 @@ impl Writer {
         if is_relay && closure.is_none() {
             group.insert(&self.store.relays, &stream_key(key), Vec::new());
         }
-        let mut tail = Tail { next: Offset::ZERO, bytes: 0, is_closed: false, is_relay };
-        for (key, run) in runs(key, &mut tail, &records, closure.as_ref()) {
+        for (key, run) in runs {
             group.insert(&self.store.records, &key, run);
         }
+        sequencings.stage(&self.store, group);
         group.streams.insert(key, Some(tail));
         Ok(Changed::Created(Box::new(StreamHead {
             key,
@@ -49,6 +56,8 @@ impl Writer {
             tail: tail.next,
             bytes: tail.bytes,
             closure,
+            stream_seq: sequencing.stream_seq,
+            producers: tail.producers,
         })))
     }
 

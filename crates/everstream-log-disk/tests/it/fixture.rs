@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use everstream_log::{Alias, ErrorKind, Log, MemoryLog, Offset, ReadLimit, Record, StreamHead, StreamKey};
+use everstream_log::{
+    Alias, ErrorKind, Log, MemoryLog, Offset, ProducerId, ProducerState, ReadLimit, Record, StreamHead, StreamKey,
+};
 use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
 use tempfile::TempDir;
 
-use crate::fixture_content::{DELETED, MADE_AT, stories};
+use crate::fixture_content::{DELETED, MADE_AT, PRODUCERS, stories};
 use crate::sample::{entry, name, open, stream};
 
 const UNBOUNDED: ReadLimit = ReadLimit { records_max: usize::MAX, bytes_max: usize::MAX };
@@ -46,9 +48,9 @@ fn unpack_line(line: &str) -> Vec<u8> {
 }
 
 /// The fixture's content as the reference engine has it.
-async fn reference() -> MemoryLog {
+async fn reference(format: u32) -> MemoryLog {
     let log = MemoryLog::new(100);
-    for story in stories() {
+    for story in stories(format) {
         let name = story.create.name.clone();
         let entries_of = |stream| story.entries(stream);
         let head = log.create(story.create.clone()).await.unwrap();
@@ -60,20 +62,37 @@ async fn reference() -> MemoryLog {
     log
 }
 
-async fn stream_of(log: &dyn Log, called: &str) -> Option<(StreamHead, Vec<Record>)> {
+/// All that the log has of a stream.
+async fn stream_of(log: &dyn Log, called: &str) -> Option<(StreamHead, Vec<Record>, Vec<Option<ProducerState>>)> {
     let head = log.open(&name(called)).await.unwrap()?;
     let records = log.read(head.key, Offset::ZERO, UNBOUNDED).await.unwrap();
+    let mut producers = Vec::new();
+    for id in PRODUCERS {
+        producers.push(log.producer(head.key, &ProducerId::parse(id).unwrap()).await.unwrap());
+    }
     // The number of a stream is the engine's own.
-    Some((StreamHead { key: StreamKey(0), ..head }, records))
+    Some((StreamHead { key: StreamKey(0), ..head }, records, producers))
 }
 
 #[tokio::test]
 async fn format_1_opens_with_all_it_holds_and_goes_on() {
-    let directory = unpack(include_str!("../fixtures/format-1.txt"));
+    opens_with_all_it_holds_and_goes_on(1, include_str!("../fixtures/format-1.txt")).await;
+}
+
+#[tokio::test]
+async fn format_2_opens_with_all_it_holds_and_goes_on() {
+    opens_with_all_it_holds_and_goes_on(2, include_str!("../fixtures/format-2.txt")).await;
+}
+
+async fn opens_with_all_it_holds_and_goes_on(format: u32, fixture: &str) {
+    let directory = unpack(fixture);
+    let format_file = directory.path().join("FORMAT");
+    assert_eq!(fs::read_to_string(&format_file).unwrap(), format!("everstream disk log, format {format}\n"));
     let log = open(directory.path());
+    assert_eq!(fs::read_to_string(&format_file).unwrap(), format!("everstream disk log, format {}\n", DiskLog::FORMAT));
     assert_eq!(log.recovery(), &Recovery::default());
-    let reference = reference().await;
-    for story in stories() {
+    let reference = reference(format).await;
+    for story in stories(format) {
         let called = story.create.name.as_str();
         assert_eq!(stream_of(&log, called).await, stream_of(&reference, called).await, "{called}");
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use everstream_log::{ErrorKind, Log, Offset, StreamKey};
+use everstream_log::{ErrorKind, Log, Offset, ProducerId, ProducerMark, ProducerState, Sequencing, StreamKey};
 use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
 use tempfile::TempDir;
 
@@ -69,6 +69,34 @@ async fn a_journal_cut_at_any_byte_of_its_last_batch_ends_before_that_batch() {
     let directory = copy(written.directory.path());
     truncate(&journal(directory.path()), end - 1);
     check_goes_on(directory.path(), written.stream, &["kept"]).await;
+}
+
+#[tokio::test]
+async fn a_torn_append_takes_its_producers_state_with_it() {
+    let id = ProducerId::parse(b"p").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path());
+    let stream = log.create(stream("s")).await.unwrap().key;
+    let mut ends = Vec::new();
+    for seq in 0..2 {
+        let mut entry = entry(stream, seq, "x");
+        let producer = Some(ProducerMark { id: id.clone(), epoch: 0, seq });
+        entry.sequencing = Some(Box::new(Sequencing { producer, stream_seq: None }));
+        log.commit(vec![entry]).await.unwrap();
+        ends.push(written(&journal(directory.path())));
+    }
+    log.close().await.unwrap();
+    truncate(&journal(directory.path()), ends[1]);
+    // Every sixth byte: each row of the batch is cut several times, and its very end.
+    for (cut, accepted) in (ends[0] + 1..ends[1]).step_by(6).map(|cut| (cut, 1)).chain([(ends[1] - 1, 1), (ends[1], 2)])
+    {
+        let directory = copy(directory.path());
+        truncate(&journal(directory.path()), cut);
+        let log = open(directory.path());
+        let state = ProducerState { epoch: 0, seq: accepted - 1, next: Offset(accepted) };
+        assert_eq!(log.producer(stream, &id).await.unwrap(), Some(state), "cut at {cut} of {ends:?}");
+        assert_eq!(texts(&log, stream).await.len() as u64, accepted, "cut at {cut} of {ends:?}");
+    }
 }
 
 #[tokio::test]

@@ -37,12 +37,13 @@ pub(crate) fn stream(text: &str) -> Create {
         expires_at: None,
         records: Vec::new(),
         closure: None,
+        sequencing: None,
     }
 }
 
 pub(crate) fn entry(stream: StreamKey, first: u64, text: &str) -> Entry {
     let record = NewRecord { time: NOW, data: Bytes::copy_from_slice(text.as_bytes()) };
-    Entry { stream, first: Offset(first), records: vec![record], closure: None }
+    Entry { stream, first: Offset(first), records: vec![record], closure: None, sequencing: None }
 }
 
 /// The data of each record of a stream, as text.

@@ -10,8 +10,8 @@ use fastrand::Rng;
 use super::sample::*;
 use super::{Place, STREAMS_MAX};
 use crate::{
-    CloseReason, Closure, Create, Entry, ErrorKind, Log, MemoryLog, NewRecord, Offset, ReadLimit, StreamHead,
-    StreamKey, Timestamp,
+    CloseReason, Closure, Create, Entry, ErrorKind, Log, MemoryLog, NewRecord, Offset, ProducerMark, ReadLimit,
+    Sequencing, StreamHead, StreamKey, Timestamp,
 };
 
 const OPERATIONS: usize = 1_500;
@@ -94,6 +94,19 @@ impl Duel {
         (self.rng.u32(0..one_in) == 0).then(|| Closure { at: self.now, ..closure(reason) })
     }
 
+    /// Mostly none; retries and new lives of few producers, and positions.
+    fn any_sequencing(&mut self) -> Option<Box<Sequencing>> {
+        let rng = &mut self.rng;
+        let producer = (rng.u32(0..3) == 0).then(|| ProducerMark {
+            id: producer_id(&format!("p{}", rng.u32(0..6))),
+            epoch: rng.u64(0..3),
+            seq: rng.u64(0..4),
+        });
+        let stream_seq = (rng.u32(0..6) == 0).then(|| stream_seq(&rng.u64(0..1_000).to_string()));
+        let is_any = producer.is_some() || stream_seq.is_some() || rng.u32(0..50) == 0;
+        is_any.then(|| Box::new(Sequencing { producer, stream_seq }))
+    }
+
     /// An incarnation, present or past.
     fn any_key(&mut self) -> Option<StreamKey> {
         let mut keys: Vec<StreamKey> = self.keys.keys().copied().collect();
@@ -119,6 +132,7 @@ impl Duel {
             expires_at: self.any_deadline(),
             records: self.any_records(),
             closure: self.any_closure(8),
+            sequencing: self.any_sequencing(),
             ..create
         };
         let expected = self.oracle.create(create.clone()).await;
@@ -147,7 +161,8 @@ impl Duel {
             let first = tail.plus(misplaced);
             let records = self.any_records();
             *tail = tail.plus(records.len() as u64);
-            let entry = Entry { stream: head.key, first, records, closure: self.any_closure(15) };
+            let (closure, sequencing) = (self.any_closure(15), self.any_sequencing());
+            let entry = Entry { stream: head.key, first, records, closure, sequencing };
             theirs.push(Entry { stream: self.subject_key(head.key), ..entry.clone() });
             ours.push(entry);
         }
@@ -161,6 +176,7 @@ impl Duel {
         let from = Offset(self.rng.u64(0..40));
         let limit = ReadLimit { records_max: self.rng.usize(0..30), bytes_max: self.rng.usize(0..2_000) };
         self.compare_read(key, from, limit).await;
+        self.compare_producers(key).await;
     }
 
     async fn compare_read(&self, key: StreamKey, from: Offset, limit: ReadLimit) {
@@ -169,6 +185,18 @@ impl Duel {
         match (answer, expected) {
             (Ok(answer), Ok(expected)) => assert_eq!(answer, expected, "{}", self.at),
             (answer, expected) => assert_eq!(kind(&answer), kind(&expected), "read, {}", self.at),
+        }
+    }
+
+    async fn compare_producers(&self, key: StreamKey) {
+        for number in 0..6 {
+            let id = producer_id(&format!("p{number}"));
+            let expected = self.oracle.producer(key, &id).await;
+            let answer = self.subject.producer(self.subject_key(key), &id).await;
+            match (answer, expected) {
+                (Ok(answer), Ok(expected)) => assert_eq!(answer, expected, "{}", self.at),
+                (answer, expected) => assert_eq!(kind(&answer), kind(&expected), "producer, {}", self.at),
+            }
         }
     }
 
@@ -216,6 +244,7 @@ impl Duel {
         }
         for key in self.keys.keys() {
             self.compare_read(*key, Offset::ZERO, UNBOUNDED).await;
+            self.compare_producers(*key).await;
         }
     }
 }

@@ -68,7 +68,7 @@ pub async fn records_keep_their_bytes_and_times(place: impl Place) {
         NewRecord { time: NOW, data: Bytes::from_static(b"data: a\n\n\0") },
         NewRecord { time: NOW, data: Bytes::new() },
     ];
-    let entry = Entry { stream: key, first: Offset::ZERO, records: records.clone(), closure: None };
+    let entry = Entry { stream: key, first: Offset::ZERO, records: records.clone(), closure: None, sequencing: None };
     ok(log.commit(vec![entry]).await);
     let expected: Vec<Record> = records
         .into_iter()
@@ -84,7 +84,7 @@ pub async fn a_large_record_is_one_record(place: impl Place) {
     let key = ok(log.create(stream("s")).await).key;
     let large: Bytes = (0..5_000_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
     let record = NewRecord { time: NOW, data: large.clone() };
-    let entry = Entry { stream: key, first: Offset::ZERO, records: vec![record], closure: None };
+    let entry = Entry { stream: key, first: Offset::ZERO, records: vec![record], closure: None, sequencing: None };
     ok(log.commit(vec![entry]).await);
     let read = ok(log.read(key, Offset::ZERO, ReadLimit { records_max: 10, bytes_max: 1 }).await);
     assert!(read.iter().map(|record| &record.data).eq([&large]));

@@ -7,7 +7,7 @@ use super::Place;
 use super::sample::*;
 use crate::{CloseReason, ErrorKind, Log, Offset};
 
-async fn reopened(place: &impl Place, log: Arc<dyn Log>) -> Arc<dyn Log> {
+pub(super) async fn reopened(place: &impl Place, log: Arc<dyn Log>) -> Arc<dyn Log> {
     ok(log.close().await);
     drop(log);
     place.open().await

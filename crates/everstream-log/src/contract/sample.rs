@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     Alias, CloseReason, Closure, Create, Entry, Epoch, Error, ErrorKind, Expiry, Log, NewRecord, Offset, Origin,
-    ReadLimit, Record, Settings, StreamHead, StreamKey, StreamName, Timestamp,
+    ProducerId, ProducerMark, ReadLimit, Record, Settings, StreamHead, StreamKey, StreamName, StreamSeq, Timestamp,
 };
 
 pub(super) const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -68,6 +68,7 @@ pub(super) fn stream(text: &str) -> Create {
         expires_at: None,
         records: Vec::new(),
         closure: None,
+        sequencing: None,
     }
 }
 
@@ -102,11 +103,32 @@ pub(super) fn closure(reason: CloseReason) -> Closure {
 }
 
 pub(super) fn entry(stream: StreamKey, first: u64, texts: &[&str]) -> Entry {
-    Entry { stream, first: Offset(first), records: records(texts), closure: None }
+    Entry { stream, first: Offset(first), records: records(texts), closure: None, sequencing: None }
 }
 
 pub(super) fn closing(mut entry: Entry, reason: CloseReason) -> Entry {
     entry.closure = Some(closure(reason));
+    entry
+}
+
+pub(super) fn producer_id(text: &str) -> ProducerId {
+    some(ProducerId::parse(text.as_bytes()).ok())
+}
+
+pub(super) fn stream_seq(text: &str) -> StreamSeq {
+    some(StreamSeq::parse(text.as_bytes()).ok())
+}
+
+/// The entry as a producer's.
+pub(super) fn by(mut entry: Entry, id: &str, epoch: u64, seq: u64) -> Entry {
+    let mark = ProducerMark { id: producer_id(id), epoch, seq };
+    entry.sequencing.get_or_insert_default().producer = Some(mark);
+    entry
+}
+
+/// The entry with its publisher's own position.
+pub(super) fn at_position(mut entry: Entry, text: &str) -> Entry {
+    entry.sequencing.get_or_insert_default().stream_seq = Some(stream_seq(text));
     entry
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    Alias, Closure, Create, Entry, Error, ErrorKind, Offset, Origin, ReadLimit, Record, StreamHead, StreamKey,
-    StreamName, Timestamp,
+    Alias, Closure, Create, Entry, Error, ErrorKind, NewRecord, Offset, Origin, ProducerId, ProducerState, ReadLimit,
+    Record, Sequencing, StreamHead, StreamKey, StreamName, Timestamp,
 };
 
 #[derive(Debug)]
@@ -24,10 +24,11 @@ struct Stream {
     name: StreamName,
     head: StreamHead,
     records: Vec<Record>,
+    producers: HashMap<ProducerId, ProducerState>,
 }
 
 impl Stream {
-    fn append(&mut self, records: Vec<crate::NewRecord>, closure: Option<Closure>) {
+    fn append(&mut self, records: Vec<NewRecord>, closure: Option<Closure>, sequencing: Option<Box<Sequencing>>) {
         for new in records {
             self.head.bytes = self.head.bytes.saturating_add(new.data.len() as u64);
             self.records.push(Record { offset: self.head.tail, time: new.time, data: new.data });
@@ -35,6 +36,15 @@ impl Stream {
         }
         if closure.is_some() {
             self.head.closure = closure;
+        }
+        let Some(sequencing) = sequencing else { return };
+        if let Some(mark) = sequencing.producer {
+            let state = mark.state(self.head.tail);
+            self.producers.insert(mark.id, state);
+            self.head.producers = self.producers.len() as u64;
+        }
+        if sequencing.stream_seq.is_some() {
+            self.head.stream_seq = sequencing.stream_seq;
         }
     }
 }
@@ -61,7 +71,7 @@ impl State {
     }
 
     pub(super) fn create(&mut self, create: Create) -> Result<StreamHead, Error> {
-        let Create { name, epoch, settings, at, expires_at, records, closure } = create;
+        let Create { name, epoch, settings, at, expires_at, records, closure, sequencing } = create;
         if self.names.contains_key(&name) {
             return Err(Error::new(ErrorKind::StreamExists, format!("a stream {name:?} is there already")));
         }
@@ -83,9 +93,11 @@ impl State {
             tail: Offset::ZERO,
             bytes: 0,
             closure: None,
+            stream_seq: None,
+            producers: 0,
         };
-        let mut stream = Stream { name: name.clone(), head, records: Vec::new() };
-        stream.append(records, closure);
+        let mut stream = Stream { name: name.clone(), head, records: Vec::new(), producers: HashMap::new() };
+        stream.append(records, closure, sequencing);
         let head = stream.head.clone();
         if let Some(alias) = &head.settings.alias {
             self.aliases.insert(alias.clone(), name.clone());
@@ -117,7 +129,7 @@ impl State {
                 self.open_relays.remove(&entry.stream);
             }
             if let Some(stream) = self.streams.get_mut(&entry.stream) {
-                stream.append(entry.records, entry.closure);
+                stream.append(entry.records, entry.closure, entry.sequencing);
             }
         }
         Ok(())
@@ -160,6 +172,11 @@ impl State {
             read.push(record.clone());
         }
         Ok(read)
+    }
+
+    pub(super) fn producer(&self, key: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
+        let stream = self.streams.get(&key).ok_or_else(gone)?;
+        Ok(stream.producers.get(id).copied())
     }
 
     pub(super) fn touch(&mut self, key: StreamKey, expires_at: Option<Timestamp>) -> Result<(), Error> {

@@ -187,7 +187,8 @@ fn data_directory_of_a_newer_format_is_refused_and_left_as_it_is() {
     server.kill9();
     let file = server.data_dir().join("FORMAT");
     let format = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, format.replace("format 1", "format 999")).unwrap();
+    let newer = format.trim_end().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned() + "999\n";
+    std::fs::write(&file, newer).unwrap();
     let directory = server.data_dir().to_owned();
     assert_refused(launch().data_dir(&directory), &[&directory.display().to_string(), "999"]);
     std::fs::write(&file, format).unwrap();

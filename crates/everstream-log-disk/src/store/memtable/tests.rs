@@ -26,7 +26,8 @@ fn memory_stays_bounded_while_appends_go_on_and_the_store_comes_to_rest() {
     let stream = make(create("s")).into_head().unwrap().key;
     let record = NewRecord { time: Timestamp(0), data: vec![7; 60_000].into() };
     for first in 0..600 {
-        let entry = Entry { stream, first: Offset(first), records: vec![record.clone()], closure: None };
+        let entry =
+            Entry { stream, first: Offset(first), records: vec![record.clone()], closure: None, sequencing: None };
         make(Change::Commit(vec![entry]));
         let waiting = store.records.tree.active_memtable().size();
         assert!(waiting < RECORDS_BYTES_MAX + 2 * 256 * 1024, "{waiting}");

@@ -85,6 +85,12 @@ bench: release ## Run every benchmark on the optimised binary (BENCH=fan-out for
 	cargo build --locked --release --package everstream-benches
 	for name in $(BENCH); do $(dir $(RELEASE_BINARY))bench $$name --server $(RELEASE_BINARY); done
 
+.PHONY: bench-beside
+bench-beside: release ## Compare with Electric's durable-streams in one run, 4 minutes (ARGS="--parts tail" for one part)
+	cargo build --locked --release --package everstream-benches
+	$(dir $(RELEASE_BINARY))bench beside --server $(RELEASE_BINARY) \
+	  --durable-streams $$(scripts/peer.sh durable-streams) $(ARGS)
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean

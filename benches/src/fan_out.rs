@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::http::Connection;
 use crate::process::Process;
-use crate::report::{Latencies, micros_each};
+use crate::report::{Latencies, micros_each, now_nanos};
 use crate::subscriber::{Subscriber, stamped};
 
 #[derive(Debug, Clone, Args)]
@@ -74,7 +74,7 @@ async fn against_everstream(server: &Path, workload: &Workload) -> Result<Outcom
         format!("GET /v1/stream/bench HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n", process.address);
     let subscribers = subscribe(&process.address, &request, workload.subscribers).await?;
     measure(&process, workload, subscribers, async |number| {
-        let body = stamped(number, workload.size);
+        let body = stamped(number, now_nanos(), workload.size);
         publisher.call("POST", "/v1/stream/bench", "Content-Type: application/json\r\n", body.as_bytes()).await?;
         Ok(())
     })
@@ -89,7 +89,7 @@ async fn against_bare(workload: &Workload) -> Result<Outcome> {
     publisher.set_nodelay(true)?;
     publisher.write_all(b"PUBLISH / HTTP/1.1\r\n\r\n").await?;
     measure(&process, workload, subscribers, async |number| {
-        let text = stamped(number, workload.size);
+        let text = stamped(number, now_nanos(), workload.size);
         let length = u32::try_from(text.len())?;
         publisher.write_all(&[&length.to_be_bytes(), text.as_bytes()].concat()).await?;
         Ok(())

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its purpose")]
 
 mod bare;
+mod beside;
 mod demo;
 mod fan_out;
 mod http;
@@ -42,6 +43,8 @@ enum Benchmark {
     Resume(resume::Workload),
     /// Starting on a data directory with many closed streams: time to the first answer.
     Startup(startup::Workload),
+    /// Everstream beside Electric's `durable-streams`: appends, catch-up, live tails, memory.
+    Beside(beside::Workload),
     /// The reference of `fan-out`: writes what it reads on standard input to every socket (run by `fan-out`).
     #[command(hide = true)]
     Bare,
@@ -61,6 +64,7 @@ fn main() -> Result<()> {
             Benchmark::Demo(workload) => demo::run(&server, workload).await,
             Benchmark::Resume(workload) => resume::run(&server, workload).await,
             Benchmark::Startup(workload) => startup::run(&server, workload).await,
+            Benchmark::Beside(workload) => beside::run(&server, workload).await,
             Benchmark::Bare => bare::serve(),
             Benchmark::Upstream => upstream::serve().await,
         }

@@ -15,9 +15,9 @@ const SENT: &[u8] = b",\"t\":";
 /// Nanoseconds since the epoch have so many digits from 2001 to 2286.
 const SENT_DIGITS: usize = 19;
 
-/// The text of a stamped record: its number, its time and padding up to `size` bytes.
-pub(crate) fn stamped(number: u64, size: usize) -> String {
-    let head = format!("{{\"n\":{number},\"t\":{},\"p\":\"", now_nanos());
+/// The text of a stamped record: its number, when it was `sent` and padding up to `size` bytes.
+pub(crate) fn stamped(number: u64, sent: u64, size: usize) -> String {
+    let head = format!("{{\"n\":{number},\"t\":{sent},\"p\":\"");
     let padding = "x".repeat(size.saturating_sub(head.len() + 2));
     format!("{head}{padding}\"}}")
 }
@@ -74,25 +74,31 @@ impl Subscriber {
 
     fn take_records(&mut self) -> Result<()> {
         let now = now_nanos();
-        let mut done = 0;
-        loop {
-            let rest = self.buffer.get(done..).unwrap_or_default();
-            let Some(start) = memmem::find(rest, NUMBER) else { break };
-            let record = rest.get(start + NUMBER.len()..).unwrap_or_default();
-            let Some((number, sent, length)) = parse(record)? else { break };
-            ensure!(number == self.next, "record {number} came where {} was due", self.next);
-            self.next += 1;
-            self.latencies.add(Duration::from_nanos(now.saturating_sub(sent)));
-            done += start + NUMBER.len() + length;
-        }
-        // Keep what may be the beginning of a record that is not complete.
-        let keep_from = done.max(self.buffer.len().saturating_sub(64));
-        let keep_from = match memmem::find(self.buffer.get(done..).unwrap_or_default(), NUMBER) {
-            Some(start) => done + start,
-            None => keep_from,
-        };
-        self.buffer.drain(..keep_from);
+        let (next, latencies) = (&mut self.next, &mut self.latencies);
+        let done = take_stamps(&self.buffer, |number, sent| {
+            ensure!(number == *next, "record {number} came where {next} was due");
+            *next += 1;
+            latencies.add(Duration::from_nanos(now.saturating_sub(sent)));
+            Ok(())
+        })?;
+        self.buffer.drain(..done);
         Ok(())
+    }
+}
+
+/// Hands the number and the time sent of every stamp in `bytes` to `see`; returns how many bytes are done with. What may
+/// be the beginning of a stamp that is not complete is not.
+pub(crate) fn take_stamps(bytes: &[u8], mut see: impl FnMut(u64, u64) -> Result<()>) -> Result<usize> {
+    let mut done = 0;
+    loop {
+        let rest = bytes.get(done..).unwrap_or_default();
+        let Some(start) = memmem::find(rest, NUMBER) else {
+            return Ok(done + rest.len().saturating_sub(NUMBER.len() - 1));
+        };
+        let record = rest.get(start + NUMBER.len()..).unwrap_or_default();
+        let Some((number, sent, length)) = parse(record)? else { return Ok(done + start) };
+        see(number, sent)?;
+        done += start + NUMBER.len() + length;
     }
 }
 

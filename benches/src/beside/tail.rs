@@ -1,0 +1,255 @@
+//! Live reading: many connections over some streams, appends at a steady rate. What must hold: every subscriber gets
+//! every event of its stream, once and in order.
+
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use mio::{Events, Poll};
+
+use super::append::PREFIX;
+use super::load::Beat;
+use super::server::Running;
+use super::wire::{Connection, split, status};
+use crate::report::{Latencies, now_nanos};
+use crate::subscriber::{stamped, take_stamps};
+
+/// Connections that append.
+const PUBLISHERS: usize = 8;
+/// After the last append everything has arrived by then, or the run has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a stream is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Dialect {
+    /// `live=sse` of the Durable Streams protocol.
+    LiveSse,
+    /// An EventSource on the stream's own URL; Everstream's own.
+    EventSource,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tail {
+    pub(super) subscribers: usize,
+    pub(super) streams: usize,
+    /// Appends per second to all streams together.
+    pub(super) rate: f64,
+    pub(super) time: Duration,
+    /// Bytes of an event's data.
+    pub(super) size: usize,
+}
+
+/// What it came to.
+pub(super) struct Outcome {
+    pub(super) latencies: Latencies,
+    pub(super) cpu: Duration,
+    pub(super) deliveries: u64,
+    /// Resident memory that each subscriber added.
+    pub(super) kib_per_subscriber: f64,
+}
+
+impl Dialect {
+    pub(super) const BOTH: [Self; 2] = [Self::LiveSse, Self::EventSource];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::LiveSse => "live=sse",
+            Self::EventSource => "EventSource",
+        }
+    }
+
+    fn request(self, stream: usize) -> String {
+        match self {
+            Self::LiveSse => format!("GET {PREFIX}{stream}?offset=-1&live=sse HTTP/1.1\r\nHost: bench\r\n\r\n"),
+            Self::EventSource => {
+                format!("GET {PREFIX}{stream} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n")
+            }
+        }
+    }
+}
+
+impl Tail {
+    /// Measures one server, whose streams are there and empty.
+    pub(super) fn measure(self, server: &Running, dialect: Dialect) -> Result<Outcome> {
+        let before_kib = server.process.resident_kib()?;
+        let mut crowd = Crowd::gather(self, server.address, dialect)?;
+        let added_kib = server.process.resident_kib()?.saturating_sub(before_kib);
+        let cpu_before = server.process.cpu()?;
+        let sent = crowd.publish()?;
+        crowd.settle(&sent)?;
+        let cpu = server.process.cpu()?.saturating_sub(cpu_before);
+        let deliveries = crowd.subscribers.iter().map(|subscriber| subscriber.next).sum();
+        let kib_per_subscriber = added_kib as f64 / self.subscribers as f64;
+        Ok(Outcome { latencies: crowd.latencies, cpu, deliveries, kib_per_subscriber })
+    }
+}
+
+struct Subscriber {
+    connection: Connection,
+    has_head: bool,
+    /// The number of the event that is due.
+    next: u64,
+}
+
+struct Publisher {
+    connection: Connection,
+    is_busy: bool,
+    /// Events that wait until the one before them is acknowledged: their stream and text.
+    waiting: VecDeque<(usize, String)>,
+}
+
+/// Subscribers and publishers on one poll: first the ones, then the others.
+struct Crowd {
+    tail: Tail,
+    poll: Poll,
+    events: Events,
+    subscribers: Vec<Subscriber>,
+    publishers: Vec<Publisher>,
+    latencies: Latencies,
+}
+
+impl Crowd {
+    /// Subscribes them all and waits for every head.
+    fn gather(tail: Tail, address: SocketAddr, dialect: Dialect) -> Result<Self> {
+        let poll = Poll::new()?;
+        let mut crowd = Self {
+            tail,
+            events: Events::with_capacity(1024),
+            subscribers: Vec::with_capacity(tail.subscribers),
+            publishers: Vec::with_capacity(PUBLISHERS),
+            latencies: Latencies::default(),
+            poll,
+        };
+        for number in 0..tail.subscribers {
+            let mut connection = Connection::open(address, crowd.poll.registry(), number)?;
+            connection.send(|out| out.extend_from_slice(dialect.request(number % tail.streams).as_bytes()))?;
+            crowd.subscribers.push(Subscriber { connection, has_head: false, next: 0 });
+        }
+        for number in 0..PUBLISHERS {
+            let connection = Connection::open(address, crowd.poll.registry(), tail.subscribers + number)?;
+            crowd.publishers.push(Publisher { connection, is_busy: false, waiting: VecDeque::new() });
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while !crowd.subscribers.iter().all(|subscriber| subscriber.has_head) {
+            ensure!(Instant::now() < deadline, "not every subscriber was answered");
+            crowd.turn()?;
+        }
+        Ok(crowd)
+    }
+
+    /// Appends at the rate until the time is up; returns how many events each stream got.
+    fn publish(&mut self) -> Result<Vec<u64>> {
+        let mut sent = vec![0; self.tail.streams];
+        let _beat = Beat::start(&self.poll)?;
+        let (began, began_nanos) = (Instant::now(), now_nanos());
+        let every = Duration::from_secs_f64(1.0 / self.tail.rate);
+        for number in 0_u32.. {
+            let due = every * number;
+            if due >= self.tail.time {
+                break;
+            }
+            while began.elapsed() < due {
+                self.turn()?;
+            }
+            let stream = number as usize % self.tail.streams;
+            let count = sent.get_mut(stream).context("a stream that is none")?;
+            // Stamped with when it was due: waiting for an earlier append is part of the latency.
+            let at = began_nanos + u64::try_from(due.as_nanos())?;
+            let text = stamped(*count, at, self.tail.size);
+            *count += 1;
+            let publisher = self.publishers.get_mut(stream % PUBLISHERS).context("no publisher")?;
+            publisher.waiting.push_back((stream, text));
+            publisher.send_next()?;
+        }
+        Ok(sent)
+    }
+
+    /// Waits until every subscriber has every event of its stream.
+    fn settle(&mut self, sent: &[u64]) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let is_done = |(number, subscriber): (usize, &Subscriber)| {
+            sent.get(number % sent.len()).is_some_and(|&sent| subscriber.next >= sent)
+        };
+        while !self.subscribers.iter().enumerate().all(is_done) {
+            ensure!(Instant::now() < deadline, "subscribers are late");
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something to happen and takes it in.
+    fn turn(&mut self) -> Result<()> {
+        match self.poll.poll(&mut self.events, Some(Duration::from_millis(100))) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        for event in self.events.iter().filter(|event| !Beat::is(event.token())) {
+            let number = event.token().0;
+            if let Some(subscriber) = self.subscribers.get_mut(number) {
+                subscriber.read(&mut self.latencies)?;
+            } else if let Some(publisher) = self.publishers.get_mut(number - self.tail.subscribers) {
+                publisher.take_answer()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subscriber {
+    fn read(&mut self, latencies: &mut Latencies) -> Result<()> {
+        let Self { connection, has_head, next } = self;
+        connection.flush()?;
+        connection.follow(|bytes| {
+            let mut head_bytes = 0;
+            if !*has_head {
+                let Some((head, _)) = split(bytes) else { return Ok(0) };
+                ensure!(status(head)? == 200, "a subscription was answered {}", String::from_utf8_lossy(bytes));
+                (*has_head, head_bytes) = (true, head.len());
+            }
+            let now = now_nanos();
+            let done = take_stamps(bytes.get(head_bytes..).unwrap_or_default(), |number, sent| {
+                ensure!(number == *next, "event {number} came where {next} was due");
+                *next += 1;
+                latencies.add(Duration::from_nanos(now.saturating_sub(sent)));
+                Ok(())
+            })?;
+            Ok(head_bytes + done)
+        })
+    }
+}
+
+impl Publisher {
+    fn send_next(&mut self) -> Result<()> {
+        if self.is_busy {
+            return Ok(());
+        }
+        let Some((stream, text)) = self.waiting.pop_front() else { return Ok(()) };
+        self.is_busy = true;
+        self.connection.send(|out| {
+            let length = text.len();
+            let _ = write!(
+                out,
+                "POST {PREFIX}{stream} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+                 Content-Length: {length}\r\n\r\n{text}"
+            );
+        })
+    }
+
+    fn take_answer(&mut self) -> Result<()> {
+        if !self.is_busy {
+            return Ok(());
+        }
+        self.connection.flush()?;
+        if !self.connection.has_answer()? {
+            return Ok(());
+        }
+        self.connection.take(|answer| {
+            ensure!(answer.is_success(), "an append was answered {}", answer.status);
+            Ok(())
+        })?;
+        self.is_busy = false;
+        self.send_next()
+    }
+}

@@ -107,6 +107,7 @@ impl Hub {
                 },
                 at: now,
                 expires_at: shared.first_deadline(create.expiry, create.close.is_some(), now),
+                fork: None,
                 records,
                 closure: create.close.as_ref().map(|close| close.at(now)),
                 sequencing: None,

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     OffsetTrimmed,
     /// The position is after the tail.
     OffsetBeyondTail,
+    /// The fork would read through too many streams.
+    ForkTooDeep,
     /// A record is larger than the configured bound.
     RecordTooLarge,
     /// The stream holds as many bytes as it may.
@@ -83,6 +85,7 @@ impl From<everstream_log::Error> for Error {
             Log::StreamExists => ErrorKind::StreamExists,
             Log::AliasTaken => ErrorKind::AliasTaken,
             Log::StreamClosed => ErrorKind::StreamClosed,
+            Log::ForkTooDeep => ErrorKind::ForkTooDeep,
             Log::OffsetTrimmed => ErrorKind::OffsetTrimmed,
             Log::OffsetBeyondTail => ErrorKind::OffsetBeyondTail,
             Log::Full => ErrorKind::Overloaded,

@@ -66,6 +66,7 @@ fn stream(number: usize) -> Result<Create, Box<dyn Error>> {
         },
         at: Timestamp(0),
         expires_at: None,
+        fork: None,
         records: Vec::new(),
         closure: None,
         sequencing: None,

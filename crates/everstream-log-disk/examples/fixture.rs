@@ -19,14 +19,7 @@ async fn main() {
     let directory = tempfile::tempdir().unwrap();
     let config = DiskConfig::new(directory.path());
     let log = DiskLog::open(&config).unwrap();
-    for story in fixture_content::stories(DiskLog::FORMAT) {
-        let name = story.create.name.clone();
-        let head = log.create(story.create.clone()).await.unwrap();
-        log.commit(story.entries(head.key)).await.unwrap();
-        if name.as_str() == fixture_content::DELETED {
-            log.delete(&name, head.key).await.unwrap();
-        }
-    }
+    fixture_content::tell(&log, DiskLog::FORMAT).await;
     assert!(
         log.health() == everstream_log::Health::Ready
             && fixture_content::MADE_AT.0 > 0

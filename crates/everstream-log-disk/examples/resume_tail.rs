@@ -58,6 +58,7 @@ async fn fill(log: &DiskLog, called: &str, records: u64) -> Result<(StreamKey, D
         },
         at: Timestamp(0),
         expires_at: None,
+        fork: None,
         records: Vec::new(),
         closure: None,
         sequencing: None,

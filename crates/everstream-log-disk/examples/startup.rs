@@ -89,6 +89,7 @@ fn answer(number: usize) -> Result<Create, Box<dyn Error>> {
         },
         at: NOW,
         expires_at: Some(NOW.plus(Duration::from_secs(3_600))),
+        fork: None,
         records: Vec::new(),
         closure: None,
         sequencing: None,

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use everstream_log::{
     Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ProducerId, ProducerState,
-    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp,
+    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
 };
 use tokio::sync::oneshot;
 
@@ -110,6 +110,10 @@ impl Log for DiskLog {
         Box::pin(async move { self.look(|store| read::open(store, name)) })
     }
 
+    fn tombstone<'a>(&'a self, name: &'a StreamName) -> LogFuture<'a, Option<Tombstone>> {
+        Box::pin(async move { self.look(|store| read::tombstone(store, name)) })
+    }
+
     fn find_alias<'a>(&'a self, alias: &'a Alias) -> LogFuture<'a, Option<StreamName>> {
         Box::pin(async move { self.look(|store| read::find_alias(store, alias)) })
     }
@@ -130,6 +134,14 @@ impl Log for DiskLog {
 
     fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {
         Box::pin(async move { self.look(|store| read::producer(store, stream, id)) })
+    }
+
+    fn entry_end(&self, stream: StreamKey, at: Offset) -> LogFuture<'_, Offset> {
+        Box::pin(async move {
+            // An entry may be as large as a request.
+            let reads = self.with(|engine| engine.reads.clone())?;
+            reads.run(move |store| read::entry_end(store, stream, at)).await
+        })
     }
 
     fn touch(&self, stream: StreamKey, expires_at: Option<Timestamp>) -> LogFuture<'_, ()> {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use everstream_log::{Alias, StreamKey, StreamName};
+use everstream_log::{Alias, Fork, StreamKey, StreamName};
 use fjall::{Keyspace, OwnedWriteBatch};
 
 use crate::change::Change;
@@ -23,6 +23,10 @@ pub(crate) struct Group {
     pub(crate) bytes: usize,
     /// Whether streams came or went.
     pub(crate) counts: bool,
+    /// Whether it makes forks.
+    pub(crate) forks_made: bool,
+    /// Whether it deletes streams that have forks or are some.
+    pub(crate) forks_deleted: bool,
     /// Whether records are left to be reclaimed.
     pub(crate) garbage: bool,
 }
@@ -39,6 +43,8 @@ impl Group {
             aliases: HashSet::new(),
             bytes: 0,
             counts: false,
+            forks_made: false,
+            forks_deleted: false,
             garbage: false,
         }
     }
@@ -51,11 +57,18 @@ impl Group {
         match change {
             Change::Create(create) => {
                 let alias = create.settings.alias.as_ref();
-                self.names.contains(&create.name) || alias.is_some_and(|alias| self.aliases.contains(alias))
+                // Its source must be as the store has it: there, not deleted, with all its records.
+                let is_source_changing = |fork: &Fork| self.forks_deleted || self.streams.contains_key(&fork.source);
+                create.fork.as_ref().is_some_and(is_source_changing)
+                    || self.names.contains(&create.name)
+                    || alias.is_some_and(|alias| self.aliases.contains(alias))
             }
             Change::Commit(entries) => entries.iter().any(|entry| self.streams.contains_key(&entry.stream)),
             Change::Touch(stream, _) => self.streams.contains_key(stream),
-            Change::Delete(name, stream) => self.streams.contains_key(stream) || self.names.contains(name),
+            // Whether a stream has forks, and what goes with its last one, is asked of the store.
+            Change::Delete(name, stream) => {
+                self.forks_made || self.forks_deleted || self.streams.contains_key(stream) || self.names.contains(name)
+            }
         }
     }
 

@@ -5,7 +5,9 @@
 pub(crate) mod alias;
 pub(crate) mod counters;
 pub(crate) mod expiry;
+pub(crate) mod fork;
 pub(crate) mod garbage;
+pub(crate) mod line;
 pub(crate) mod name;
 pub(crate) mod producer;
 pub(crate) mod record;

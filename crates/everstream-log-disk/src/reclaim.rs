@@ -9,7 +9,8 @@ use everstream_log::{Error, Offset, StreamKey};
 use fjall::OwnedWriteBatch;
 
 use crate::failure::{Refusal, unreadable};
-use crate::keyspace::{garbage, producer, record, stream_key};
+use crate::keyspace::garbage::{self, Garbage};
+use crate::keyspace::{producer, record};
 use crate::store::Store;
 
 /// Rows removed in one batch.
@@ -47,9 +48,12 @@ fn run(store: &Store, refusal: &Refusal, woken: &Receiver<()>) {
 /// Stops between two slices when the log is being closed; the next opening goes on.
 fn reclaim_all(store: &Store, refusal: &Refusal, woken: &Receiver<()>) -> Result<(), Error> {
     for guard in store.garbage.iter() {
-        let stream = garbage::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
-        let mut from = Offset::ZERO;
-        while let Some(next) = reclaim_slice(store, refusal, stream, from)? {
+        let garbage = garbage::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
+        let mut from = match garbage {
+            Garbage::Stream(_) => Offset::ZERO,
+            Garbage::Behind(_, offset) => offset,
+        };
+        while let Some(next) = reclaim_slice(store, refusal, garbage, from)? {
             from = next;
             if woken.try_recv() == Err(TryRecvError::Disconnected) {
                 return Ok(());
@@ -59,10 +63,13 @@ fn reclaim_all(store: &Store, refusal: &Refusal, woken: &Receiver<()>) -> Result
     Ok(())
 }
 
-/// Removes the next rows of a deleted stream, its records and then its producers, or the stream from the garbage when
-/// none is left. Says where to go on.
-fn reclaim_slice(store: &Store, refusal: &Refusal, stream: StreamKey, from: Offset) -> Result<Option<Offset>, Error> {
+/// Removes the next rows of some garbage, its records and then its producers, or the garbage itself when none is left.
+/// Says where to go on.
+///
+/// Rows before the offset of [`Garbage::Behind`] stay, the one that reaches beyond it among them: forks read them.
+fn reclaim_slice(store: &Store, refusal: &Refusal, garbage: Garbage, from: Offset) -> Result<Option<Offset>, Error> {
     refusal.check()?;
+    let (Garbage::Stream(stream) | Garbage::Behind(stream, _)) = garbage;
     let mut batch = store.batch();
     let mut last = None;
     let range = record::key(stream, from)..=record::key(stream, Offset(u64::MAX));
@@ -73,7 +80,7 @@ fn reclaim_slice(store: &Store, refusal: &Refusal, stream: StreamKey, from: Offs
         batch.remove(&store.records, key);
     }
     if last.is_none() && !reclaim_producers(store, stream, &mut batch)? {
-        batch.remove(&store.garbage, stream_key(stream));
+        batch.remove(&store.garbage, garbage::key(garbage));
         batch.commit().map_err(|error| refusal.begin(&error))?;
         return Ok(None);
     }

@@ -19,6 +19,7 @@ pub(crate) fn create(name: &str) -> Change {
         settings,
         at: Timestamp(0),
         expires_at: None,
+        fork: None,
         records: Vec::new(),
         closure: None,
         sequencing: None,

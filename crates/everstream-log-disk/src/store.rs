@@ -14,7 +14,8 @@ use crate::failure::{describe, unreadable};
 use crate::keyspace::counters::Counters;
 use crate::keyspace::record::Run;
 use crate::keyspace::stream::StreamRow;
-use crate::keyspace::{alias, counters, expiry, garbage, name, producer, record, relay, stream, stream_key};
+use crate::keyspace::{alias, counters, expiry, fork, garbage, name, producer, record, relay, stream, stream_key};
+use crate::tail::gone;
 
 use memtable::Sealings;
 
@@ -37,6 +38,7 @@ pub(crate) struct Store {
     pub(crate) expiry: Keyspace,
     pub(crate) relays: Keyspace,
     pub(crate) producers: Keyspace,
+    pub(crate) forks: Keyspace,
     pub(crate) garbage: Keyspace,
 }
 
@@ -88,6 +90,7 @@ impl Store {
             expiry: db.keyspace(expiry::KEYSPACE, small)?,
             relays: db.keyspace(relay::KEYSPACE, small)?,
             producers: db.keyspace(producer::KEYSPACE, small)?,
+            forks: db.keyspace(fork::KEYSPACE, small)?,
             garbage: db.keyspace(garbage::KEYSPACE, small)?,
             sealings: Sealings::unknown(),
             db,
@@ -124,6 +127,11 @@ impl Store {
         Ok(row.map(|row| stream::deser(row.into())).transpose()?)
     }
 
+    /// The row of a stream that is not deleted.
+    pub(crate) fn living(&self, stream: StreamKey) -> Result<StreamRow, Error> {
+        self.stream(stream)?.filter(|row| !row.is_tombstone).ok_or_else(gone)
+    }
+
     pub(crate) fn producer(&self, stream: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
         let row = self.producers.get(producer::producer_key(stream, id)).map_err(unreadable)?;
         Ok(row.map(|row| producer::deser_state(row.into())).transpose()?)
@@ -150,6 +158,20 @@ impl Store {
     /// The stream's last run.
     pub(crate) fn last_run(&self, stream: StreamKey) -> Result<Option<Run>, Error> {
         self.run_at(stream, Offset(u64::MAX))
+    }
+
+    /// The highest base among the forks of a stream, other than `except`; nothing when it has no other. One seek, or
+    /// two.
+    pub(crate) fn highest_base(&self, source: StreamKey, except: Option<StreamKey>) -> Result<Option<Offset>, Error> {
+        let range =
+            fork::key(source, Offset::ZERO, StreamKey(0))..=fork::key(source, Offset(u64::MAX), StreamKey(u64::MAX));
+        for guard in self.forks.range(range).rev() {
+            let (base, fork) = fork::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
+            if Some(fork) != except {
+                return Ok(Some(base));
+            }
+        }
+        Ok(None)
     }
 
     /// The runs after `offset`, in order.

@@ -20,11 +20,14 @@ pub(crate) struct Tail {
 impl Tail {
     /// Reads it from the store: two rows and a seek.
     pub(crate) fn load(store: &Store, stream: StreamKey) -> Result<Self, Error> {
-        let row = store.stream(stream)?.ok_or_else(gone)?;
+        let row = store.living(stream)?;
         let is_relay = row.settings.origin == Origin::Relayed;
         let producers = store.producer_count(stream)?;
         Ok(match store.last_run(stream)? {
-            None => Self { next: row.first, bytes: 0, is_closed: false, is_relay, producers },
+            None => {
+                let (next, bytes) = row.own_start();
+                Self { next, bytes, is_closed: false, is_relay, producers }
+            }
             Some(run) => {
                 let is_closed = run.closure.is_some();
                 Self { next: run.next(), bytes: run.bytes_after(), is_closed, is_relay, producers }

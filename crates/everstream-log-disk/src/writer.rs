@@ -2,6 +2,7 @@
 
 mod append;
 mod create;
+mod fork;
 mod lifetime;
 mod sequencing;
 

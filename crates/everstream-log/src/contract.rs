@@ -10,12 +10,14 @@
 
 mod append;
 mod create;
+mod fork;
 mod lifetime;
 mod producer;
 mod random;
 mod read;
 mod reopen;
 mod sample;
+mod tombstone;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -24,14 +26,16 @@ use crate::Log;
 
 pub use append::*;
 pub use create::*;
+pub use fork::*;
 pub use lifetime::*;
 pub use producer::*;
 pub use random::*;
 pub use read::*;
 pub use reopen::*;
+pub use tombstone::*;
 
 /// How many streams the engine of a [`Place`] must take, and not one more.
-pub const STREAMS_MAX: u64 = 64;
+pub const STREAMS_MAX: u64 = 144;
 
 /// Where an engine lives, such as a directory that goes away with this value.
 pub trait Place: Send + Sync {
@@ -78,6 +82,21 @@ macro_rules! contract {
             a_name_made_again_is_another_stream
             deleting_another_life_deletes_nothing
             a_deleted_stream_takes_no_records
+            a_fork_reads_its_source_and_then_itself
+            a_fork_says_where_it_comes_from
+            what_befalls_the_source_later_is_not_in_its_fork
+            a_fork_of_a_fork_reads_all_of_its_line
+            a_read_across_the_base_keeps_its_limits
+            a_cut_record_is_the_first_of_the_forks_own
+            an_entry_ends_where_its_append_did
+            an_inherited_entry_ends_at_the_base_at_the_latest
+            a_refused_fork_leaves_nothing_behind
+            forks_of_forks_are_bounded_in_depth
+            a_deleted_source_lives_on_in_its_forks
+            a_tombstone_goes_with_its_last_fork
+            tombstones_go_up_the_line
+            a_source_outlives_its_forks
+            tombstones_count_as_streams
             a_ready_engine_says_so_and_a_closed_one_refuses_everything
             a_producer_is_known_by_its_last_entry
             producers_do_not_mix
@@ -91,6 +110,7 @@ macro_rules! contract {
             what_was_acknowledged_is_there_after_a_reopen
             a_stream_goes_on_after_a_reopen
             a_deleted_stream_stays_deleted_after_a_reopen
+            forks_and_tombstones_are_there_after_a_reopen
             random_operations_answer_as_the_memory_engine_does
         }
     };

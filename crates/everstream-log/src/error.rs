@@ -26,6 +26,8 @@ pub enum ErrorKind {
     OffsetTrimmed,
     /// The position is after the tail.
     OffsetBeyondTail,
+    /// The fork would read through more than [`FORK_DEPTH_MAX`](crate::FORK_DEPTH_MAX) streams.
+    ForkTooDeep,
     /// The engine takes no more streams; a configured bound was reached.
     Full,
     /// The engine refuses writes since one failed (full disk, failed fsync); reads go on until it is reopened.

@@ -13,6 +13,7 @@ pub mod contract;
 mod durability;
 mod epoch;
 mod error;
+mod fork;
 mod log;
 mod memory;
 mod offset;
@@ -25,6 +26,7 @@ pub use close_reason::{CloseReason, Closure};
 pub use durability::Durability;
 pub use epoch::{Epoch, InvalidEpoch};
 pub use error::{Error, ErrorKind};
+pub use fork::{FORK_DEPTH_MAX, Fork, ForkPoint, ForkedFrom, Tombstone};
 pub use log::{
     Alias, Create, Entry, Expiry, Health, Log, LogFuture, NewRecord, Origin, ReadLimit, Settings, StreamHead, StreamKey,
 };

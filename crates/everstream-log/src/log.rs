@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    Closure, Durability, Epoch, Error, Offset, ProducerId, ProducerState, Record, Sequencing, StreamName, StreamSeq,
-    Timestamp,
+    Closure, Durability, Epoch, Error, Fork, ForkedFrom, Offset, ProducerId, ProducerState, Record, Sequencing,
+    StreamName, StreamSeq, Timestamp, Tombstone,
 };
 
 /// What a [`Log`] method returns: boxed, so that a hub holds any engine behind one pointer. One box per commit round
@@ -76,6 +76,8 @@ pub struct Create {
     pub at: Timestamp,
     /// When it expires unless touched; agrees with `settings.expiry`.
     pub expires_at: Option<Timestamp>,
+    /// Set when it begins with the records of another stream.
+    pub fork: Option<Fork>,
     /// Its first records.
     pub records: Vec<NewRecord>,
     /// Set when it is closed from the start.
@@ -122,11 +124,13 @@ pub struct StreamHead {
     pub created_at: Timestamp,
     /// When it expires unless touched.
     pub expires_at: Option<Timestamp>,
+    /// Set when it began with the records of another stream.
+    pub forked_from: Option<ForkedFrom>,
     /// The offset of the first record held.
     pub first: Offset,
     /// The offset after the last record.
     pub tail: Offset,
-    /// The sum of the data bytes of all records ever appended.
+    /// The sum of the data bytes of all records ever appended, and of those it took over from its source.
     pub bytes: u64,
     /// Its end, once it is closed.
     pub closure: Option<Closure>,
@@ -174,10 +178,13 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// What an acknowledgement of this engine means.
     fn durability(&self) -> Durability;
 
-    /// Makes a stream.
+    /// Makes a stream. A fork is open, whatever its source is, and keeps its source's records in the log for as long as
+    /// it lives; that the source is there is checked in the same step.
     ///
     /// # Errors
-    /// `StreamExists`, `AliasTaken`, `Full`, `ReadOnly`, `Storage`; nothing has changed then.
+    /// `StreamExists` (a [`Tombstone`] holds the name, too), `AliasTaken`, `Full`, `ReadOnly`, `Storage`; and for a
+    /// fork `StreamNotFound` (its source was deleted), `OffsetTrimmed` and `OffsetBeyondTail` (of its base in the
+    /// source), `ForkTooDeep`. Nothing has changed then.
     fn create(&self, create: Create) -> LogFuture<'_, StreamHead>;
 
     /// The stream of this name, expired or not: expiry is the hub's to judge.
@@ -185,6 +192,12 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     fn open<'a>(&'a self, name: &'a StreamName) -> LogFuture<'a, Option<StreamHead>>;
+
+    /// What is left of the stream of this name, if it was deleted and forks still read its records.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn tombstone<'a>(&'a self, name: &'a StreamName) -> LogFuture<'a, Option<Tombstone>>;
 
     /// The name of the stream that holds `alias`.
     ///
@@ -201,6 +214,13 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// `ReadOnly`, `Storage`: none of the entries is acknowledged, and the engine refuses every further write until it
     /// is reopened (so that nothing can be appended behind a hole).
     fn commit(&self, entries: Vec<Entry>) -> LogFuture<'_, ()>;
+
+    /// The offset after the last record of the entry that holds the record at `at`. What a fork has from its source is
+    /// at an end at its base, in the middle of an entry or not.
+    ///
+    /// # Errors
+    /// As [`Log::read`]; `OffsetBeyondTail` at the tail, too.
+    fn entry_end(&self, stream: StreamKey, at: Offset) -> LogFuture<'_, Offset>;
 
     /// Records from `from` on, in order and without a gap; empty at the tail.
     ///
@@ -224,6 +244,9 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// Removes an incarnation. The name and alias are free at once and its records unreadable; space is reclaimed in
     /// the background. Removing what is not there is no error.
     ///
+    /// A stream with forks becomes a [`Tombstone`]: its name stays taken and its records are the forks' alone. Tombstones
+    /// without a fork that is left go with the delete that took the last one.
+    ///
     /// # Errors
     /// `ReadOnly`, `Storage`.
     fn delete<'a>(&'a self, name: &'a StreamName, stream: StreamKey) -> LogFuture<'a, ()>;
@@ -241,7 +264,7 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// `Storage`.
     fn open_relays(&self) -> LogFuture<'_, Vec<StreamName>>;
 
-    /// How many streams the log holds.
+    /// How many streams the log holds, tombstones among them.
     fn stream_count(&self) -> u64;
 
     /// Whether it can work.

@@ -2,13 +2,15 @@
 //!
 //! It bounds the number of streams; the hub bounds what one stream holds.
 
+mod fork;
 mod state;
+mod stream;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
     Alias, Create, Durability, Entry, Error, Health, Log, LogFuture, Offset, ProducerId, ProducerState, ReadLimit,
-    Record, StreamHead, StreamKey, StreamName, Timestamp,
+    Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
 };
 
 use state::State;
@@ -60,6 +62,10 @@ impl Log for MemoryLog {
         self.run(move |state| Ok(state.open(name)))
     }
 
+    fn tombstone<'a>(&'a self, name: &'a StreamName) -> LogFuture<'a, Option<Tombstone>> {
+        self.run(move |state| Ok(state.tombstone(name)))
+    }
+
     fn find_alias<'a>(&'a self, alias: &'a Alias) -> LogFuture<'a, Option<StreamName>> {
         self.run(move |state| Ok(state.find_alias(alias)))
     }
@@ -74,6 +80,10 @@ impl Log for MemoryLog {
 
     fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {
         self.run(move |state| state.producer(stream, id))
+    }
+
+    fn entry_end(&self, stream: StreamKey, at: Offset) -> LogFuture<'_, Offset> {
+        self.run(move |state| state.entry_end(stream, at))
     }
 
     fn touch(&self, stream: StreamKey, expires_at: Option<Timestamp>) -> LogFuture<'_, ()> {

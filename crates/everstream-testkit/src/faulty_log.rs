@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use everstream_log::{
     Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ProducerId, ProducerState,
-    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp,
+    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
 };
 use tokio::sync::watch;
 
@@ -114,6 +114,10 @@ impl Log for FaultyLog {
         self.inner.open(name)
     }
 
+    fn tombstone<'a>(&'a self, name: &'a StreamName) -> LogFuture<'a, Option<Tombstone>> {
+        self.inner.tombstone(name)
+    }
+
     fn find_alias<'a>(&'a self, alias: &'a Alias) -> LogFuture<'a, Option<StreamName>> {
         self.inner.find_alias(alias)
     }
@@ -135,6 +139,10 @@ impl Log for FaultyLog {
             }
             self.inner.read(stream, from, limit).await
         })
+    }
+
+    fn entry_end(&self, stream: StreamKey, at: Offset) -> LogFuture<'_, Offset> {
+        self.inner.entry_end(stream, at)
     }
 
     fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {

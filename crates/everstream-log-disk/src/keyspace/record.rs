@@ -15,6 +15,7 @@ pub(crate) const RUN_BYTES_MAX: usize = 64 * 1024;
 
 const VERSION: u8 = 1;
 const CLOSES: u8 = 1;
+const CONTINUES: u8 = 1 << 1;
 
 /// A run of records as it stands in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) bytes_before: u64,
     records: Vec<(Timestamp, usize)>,
     data: Bytes,
+    /// Whether the entry goes on in the next row.
+    pub(crate) continues: bool,
     /// Set when the stream ends after it.
     pub(crate) closure: Option<Closure>,
 }
@@ -38,6 +41,13 @@ impl Run {
     /// The data bytes of all records up to its end.
     pub(crate) fn bytes_after(&self) -> u64 {
         self.bytes_before.saturating_add(self.data.len() as u64)
+    }
+
+    /// The data bytes of all records before `offset`, which is in it or at its end.
+    pub(crate) fn bytes_at(&self, offset: Offset) -> u64 {
+        let before = usize::try_from(offset.since(self.first)).unwrap_or(usize::MAX);
+        let lens = self.records.iter().take(before).map(|(_, len)| *len as u64);
+        self.bytes_before.saturating_add(lens.sum())
     }
 
     /// Its records in order; their data shares the row's memory.
@@ -77,12 +87,28 @@ pub(crate) fn run_len(records: &[NewRecord]) -> usize {
     fits.count()
 }
 
-pub(crate) fn ser(bytes_before: u64, records: &[NewRecord], closure: Option<&Closure>) -> Vec<u8> {
+/// What comes behind a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Behind<'a> {
+    /// More of the same entry, in the next row.
+    Entry,
+    /// Another entry, some day.
+    Open,
+    /// Nothing ever.
+    Close(&'a Closure),
+}
+
+pub(crate) fn ser(bytes_before: u64, records: &[NewRecord], behind: Behind<'_>) -> Vec<u8> {
+    let (flags, closure) = match behind {
+        Behind::Entry => (CONTINUES, None),
+        Behind::Open => (0, None),
+        Behind::Close(closure) => (CLOSES, Some(closure)),
+    };
     let data_len: usize = records.iter().map(|record| record.data.len()).sum();
     let detail_len = closure.map_or(0, |closure| closure.detail.len());
     let mut row = Vec::with_capacity(data_len + detail_len + 8 * records.len() + 40);
     row.push(VERSION);
-    row.push(if closure.is_some() { CLOSES } else { 0 });
+    row.push(flags);
     put_varint(&mut row, bytes_before);
     put_varint(&mut row, records.len() as u64);
     let mut time_before = 0_u64;
@@ -107,7 +133,7 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     let records_max = row.len() / 2;
     let mut row = Row::new(row);
     let (version, flags) = (row.byte()?, row.byte()?);
-    if version != VERSION || flags & !CLOSES != 0 {
+    if version != VERSION || flags & !(CLOSES | CONTINUES) != 0 {
         return Err(Malformed);
     }
     let bytes_before = row.varint()?;
@@ -128,7 +154,7 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     if data.len() != data_len {
         return Err(Malformed);
     }
-    Ok(Run { first, bytes_before, records, data, closure })
+    Ok(Run { first, bytes_before, records, data, continues: flags & CONTINUES != 0, closure })
 }
 
 fn deser_closure(row: &mut Row) -> Result<Closure, Malformed> {

@@ -2,4 +2,4 @@
 
 pub(crate) const KEYSPACE: &str = "relays";
 
-pub(crate) use super::garbage::deser_key;
+pub(crate) use super::name::deser as deser_key;

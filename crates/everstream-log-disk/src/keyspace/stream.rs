@@ -1,4 +1,5 @@
-//! `streams`: a stream's number → version 1, its name, incarnation, settings, making and deadline.
+//! `streams`: a stream's number → version 1, its name, incarnation, settings, making and deadline; of a fork,
+//! where its first records are.
 //!
 //! Its tail, size and close are not here but in its last row in `records`, so that an append writes one row.
 
@@ -7,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use everstream_log::{Alias, Epoch, Expiry, Offset, Origin, Settings, StreamName, Timestamp};
 
+use super::line::{self, Line};
 use crate::wire::{Malformed, Row, put_bytes, put_varint};
 
 pub(crate) const KEYSPACE: &str = "streams";
@@ -15,7 +17,9 @@ const VERSION: u8 = 1;
 const HAS_DEADLINE: u8 = 1;
 const HAS_ALIAS: u8 = 1 << 1;
 const RELAYED: u8 = 1 << 2;
-const FLAGS: u8 = HAS_DEADLINE | HAS_ALIAS | RELAYED;
+const FORKED: u8 = 1 << 3;
+const TOMBSTONE: u8 = 1 << 4;
+const FLAGS: u8 = HAS_DEADLINE | HAS_ALIAS | RELAYED | FORKED | TOMBSTONE;
 
 const EXPIRY_NEVER: u8 = 0;
 const EXPIRY_IDLE: u8 = 1;
@@ -31,6 +35,17 @@ pub(crate) struct StreamRow {
     pub(crate) expires_at: Option<Timestamp>,
     /// The offset of the first record held.
     pub(crate) first: Offset,
+    /// Where its first records are, if it is a fork.
+    pub(crate) line: Option<Line>,
+    /// Whether it was deleted and is here for its forks alone.
+    pub(crate) is_tombstone: bool,
+}
+
+impl StreamRow {
+    /// The offset at which its own records begin, and the data bytes of all records before it.
+    pub(crate) fn own_start(&self) -> (Offset, u64) {
+        self.line.as_ref().map_or((self.first, 0), |line| (line.base, line.bytes))
+    }
 }
 
 pub(crate) fn ser(stream: &StreamRow) -> Vec<u8> {
@@ -44,6 +59,12 @@ pub(crate) fn ser(stream: &StreamRow) -> Vec<u8> {
     }
     if settings.origin == Origin::Relayed {
         flags |= RELAYED;
+    }
+    if stream.line.is_some() {
+        flags |= FORKED;
+    }
+    if stream.is_tombstone {
+        flags |= TOMBSTONE;
     }
     let mut row = vec![VERSION, flags];
     put_bytes(&mut row, stream.name.as_str().as_bytes());
@@ -69,6 +90,9 @@ pub(crate) fn ser(stream: &StreamRow) -> Vec<u8> {
         put_bytes(&mut row, &alias.0);
     }
     put_bytes(&mut row, &settings.annotation);
+    if let Some(line) = &stream.line {
+        line::ser(&mut row, line);
+    }
     row
 }
 
@@ -92,10 +116,12 @@ pub(crate) fn deser(row: Bytes) -> Result<StreamRow, Malformed> {
     let content_type = row.text()?;
     let alias = if flags & HAS_ALIAS == 0 { None } else { Some(Alias(owned(&row.bytes()?))) };
     let annotation = owned(&row.bytes()?);
+    let line = if flags & FORKED == 0 { None } else { Some(line::deser(&mut row)?) };
     row.end()?;
+    let is_tombstone = flags & TOMBSTONE != 0;
     let origin = if flags & RELAYED == 0 { Origin::Published } else { Origin::Relayed };
     let settings = Settings { content_type, expiry, origin, alias, annotation };
-    Ok(StreamRow { name, epoch, settings, created_at, expires_at, first })
+    Ok(StreamRow { name, epoch, settings, created_at, expires_at, first, line, is_tombstone })
 }
 
 /// A copy: a live stream keeps these for long, and a shared slice would keep a whole block of the store with them.
@@ -105,6 +131,8 @@ fn owned(bytes: &Bytes) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use everstream_log::{ForkPoint, StreamKey};
+
     use super::*;
 
     fn sample() -> StreamRow {
@@ -121,6 +149,8 @@ mod tests {
             created_at: Timestamp(1_700_000_000_000),
             expires_at: None,
             first: Offset::ZERO,
+            line: None,
+            is_tombstone: false,
         }
     }
 
@@ -137,6 +167,12 @@ mod tests {
             assert_eq!(deser(ser(&full).into()), Ok(full.clone()));
         }
         assert_eq!(deser(ser(&sample()).into()), Ok(sample()));
+        for line in [None, Some(Line::of(StreamKey(7), None, Offset(3), ForkPoint::default()))] {
+            for is_tombstone in [false, true] {
+                let row = StreamRow { line: line.clone(), is_tombstone, ..full.clone() };
+                assert_eq!(deser(ser(&row).into()), Ok(row));
+            }
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Store {
         is_writing
     }
 
-    fn keyspaces(&self) -> [&Keyspace; 9] {
+    fn keyspaces(&self) -> [&Keyspace; 10] {
         [
             &self.records,
             &self.streams,
@@ -68,6 +68,7 @@ impl Store {
             &self.expiry,
             &self.relays,
             &self.producers,
+            &self.forks,
             &self.garbage,
         ]
     }

@@ -8,7 +8,7 @@ use super::Writer;
 use super::sequencing::Sequencings;
 use crate::change::Changed;
 use crate::group::Group;
-use crate::keyspace::record::{self, run_len};
+use crate::keyspace::record::{self, Behind, run_len};
 use crate::keyspace::stream_key;
 use crate::tail::Tail;
 
@@ -47,7 +47,7 @@ impl Writer {
         Ok(Changed::Done)
     }
 
-    fn tail(&self, stream: StreamKey) -> Result<Tail, Error> {
+    pub(super) fn tail(&self, stream: StreamKey) -> Result<Tail, Error> {
         self.tails.get(stream).map_or_else(|| Tail::load(&self.store, stream), Ok)
     }
 }
@@ -73,12 +73,16 @@ pub(super) fn runs(
     let mut rows = Vec::with_capacity(1);
     while !records.is_empty() || (closure.is_some() && !tail.is_closed) {
         let (run, rest) = records.split_at(run_len(records));
-        let closure = closure.filter(|_| rest.is_empty());
-        rows.push((record::key(stream, tail.next), record::ser(tail.bytes, run, closure)));
+        let behind = match closure {
+            _ if !rest.is_empty() => Behind::Entry,
+            Some(closure) => Behind::Close(closure),
+            None => Behind::Open,
+        };
+        rows.push((record::key(stream, tail.next), record::ser(tail.bytes, run, behind)));
         let bytes: u64 = run.iter().map(|record| record.data.len() as u64).sum();
         tail.bytes = tail.bytes.saturating_add(bytes);
         tail.next = tail.next.plus(run.len() as u64);
-        tail.is_closed = closure.is_some();
+        tail.is_closed = matches!(behind, Behind::Close(_));
         records = rest;
     }
     rows

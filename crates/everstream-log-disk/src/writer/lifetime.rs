@@ -6,7 +6,7 @@ use super::Writer;
 use crate::change::Changed;
 use crate::group::Group;
 use crate::keyspace::stream::{self, StreamRow};
-use crate::keyspace::{alias, expiry, name, stream_key};
+use crate::keyspace::{alias, expiry, stream_key};
 use crate::tail::gone;
 
 impl Writer {
@@ -16,7 +16,7 @@ impl Writer {
         stream: StreamKey,
         expires_at: Option<Timestamp>,
     ) -> Result<Changed, Error> {
-        let row = self.store.stream(stream)?.ok_or_else(gone)?;
+        let row = self.store.living(stream)?;
         if row.expires_at == expires_at {
             return Ok(Changed::Done);
         }
@@ -32,7 +32,8 @@ impl Writer {
         Ok(Changed::Done)
     }
 
-    /// Everything but the records goes at once; those are found in `garbage` by the reclaimer, also after a crash.
+    /// Everything but the records goes at once; those are found in `garbage` by the reclaimer, also after a crash. Of a
+    /// stream with forks a tombstone stays.
     pub(super) fn stage_delete(
         &mut self,
         group: &mut Group,
@@ -43,22 +44,29 @@ impl Writer {
             return Ok(Changed::Done);
         }
         let row = self.store.stream(stream)?.ok_or_else(gone)?;
-        let key = stream_key(stream);
-        group.remove(&self.store.names, name::key(name));
-        group.remove(&self.store.streams, &key);
-        group.remove(&self.store.relays, &key);
+        if row.is_tombstone {
+            return Ok(Changed::Done);
+        }
+        match self.store.highest_base(stream, None)? {
+            Some(end) => self.stage_tombstone(group, stream, row, end),
+            None => {
+                let removal = self.removal_of(stream, row)?;
+                self.stage_removal(group, removal);
+            }
+        }
+        Ok(Changed::Done)
+    }
+
+    /// Frees what leads to a stream apart from its name.
+    pub(super) fn stage_release(&self, group: &mut Group, stream: StreamKey, row: &StreamRow) {
+        group.remove(&self.store.relays, &stream_key(stream));
         if let Some(alias) = &row.settings.alias {
             group.remove(&self.store.aliases, &alias::key(alias));
         }
         if let Some(deadline) = row.expires_at {
             group.remove(&self.store.expiry, &expiry::key(deadline, stream));
         }
-        group.insert(&self.store.garbage, &key, Vec::new());
-        group.claim(name, row.settings.alias.as_ref());
+        group.claim(&row.name, row.settings.alias.as_ref());
         group.streams.insert(stream, None);
-        group.counts = true;
-        group.garbage = true;
-        self.counters.streams = self.counters.streams.saturating_sub(1);
-        Ok(Changed::Done)
     }
 }

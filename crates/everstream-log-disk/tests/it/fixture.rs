@@ -5,12 +5,13 @@ use std::path::Path;
 
 use bytes::Bytes;
 use everstream_log::{
-    Alias, ErrorKind, Log, MemoryLog, Offset, ProducerId, ProducerState, ReadLimit, Record, StreamHead, StreamKey,
+    Alias, ErrorKind, ForkedFrom, Log, MemoryLog, Offset, ProducerId, ProducerState, ReadLimit, Record, StreamHead,
+    StreamKey,
 };
 use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
 use tempfile::TempDir;
 
-use crate::fixture_content::{DELETED, MADE_AT, PRODUCERS, stories};
+use crate::fixture_content::{DELETED, MADE_AT, PRODUCERS, TOMBSTONE, stories, tell};
 use crate::sample::{entry, name, open, stream};
 
 const UNBOUNDED: ReadLimit = ReadLimit { records_max: usize::MAX, bytes_max: usize::MAX };
@@ -50,15 +51,7 @@ fn unpack_line(line: &str) -> Vec<u8> {
 /// The fixture's content as the reference engine has it.
 async fn reference(format: u32) -> MemoryLog {
     let log = MemoryLog::new(100);
-    for story in stories(format) {
-        let name = story.create.name.clone();
-        let entries_of = |stream| story.entries(stream);
-        let head = log.create(story.create.clone()).await.unwrap();
-        log.commit(entries_of(head.key)).await.unwrap();
-        if name.as_str() == DELETED {
-            log.delete(&name, head.key).await.unwrap();
-        }
-    }
+    tell(&log, format).await;
     log
 }
 
@@ -71,7 +64,9 @@ async fn stream_of(log: &dyn Log, called: &str) -> Option<(StreamHead, Vec<Recor
         producers.push(log.producer(head.key, &ProducerId::parse(id).unwrap()).await.unwrap());
     }
     // The number of a stream is the engine's own.
-    Some((StreamHead { key: StreamKey(0), ..head }, records, producers))
+    let source = StreamKey(0);
+    let forked_from = head.forked_from.map(|from| ForkedFrom { source, ..from });
+    Some((StreamHead { key: StreamKey(0), forked_from, ..head }, records, producers))
 }
 
 #[tokio::test]
@@ -96,6 +91,9 @@ async fn opens_with_all_it_holds_and_goes_on(format: u32, fixture: &str) {
         let called = story.create.name.as_str();
         assert_eq!(stream_of(&log, called).await, stream_of(&reference, called).await, "{called}");
     }
+    let tombstone =
+        (log.tombstone(&name(TOMBSTONE)).await.unwrap(), reference.tombstone(&name(TOMBSTONE)).await.unwrap());
+    assert_eq!(tombstone.0.map(|one| one.settings), tombstone.1.map(|one| one.settings));
     let alias = Alias(Bytes::from_static(b"idempotency key"));
     assert_eq!(log.find_alias(&alias).await.unwrap(), reference.find_alias(&alias).await.unwrap());
     assert_eq!(log.open_relays().await.unwrap(), reference.open_relays().await.unwrap());

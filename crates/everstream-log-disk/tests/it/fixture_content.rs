@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_log::{
-    Alias, CloseReason, Closure, Create, Entry, Epoch, Expiry, NewRecord, Offset, Origin, ProducerId, ProducerMark,
-    Sequencing, Settings, StreamKey, StreamName, StreamSeq, Timestamp,
+    Alias, CloseReason, Closure, Create, Entry, Epoch, Expiry, Fork, ForkPoint, Log, NewRecord, Offset, Origin,
+    ProducerId, ProducerMark, Sequencing, Settings, StreamKey, StreamName, StreamSeq, Timestamp,
 };
 
 pub(crate) const MADE_AT: Timestamp = Timestamp(1_700_000_000_000);
@@ -13,10 +13,15 @@ pub(crate) const MADE_AT: Timestamp = Timestamp(1_700_000_000_000);
 /// The name that was deleted.
 pub(crate) const DELETED: &str = "gone";
 
+/// The name of the stream that was deleted while forks read its records.
+pub(crate) const TOMBSTONE: &str = "source";
+
 /// A stream and what was appended to it after its making.
 pub(crate) struct Story {
     pub(crate) create: Create,
-    pub(crate) appends: Vec<Append>,
+    /// The name of the stream that it is a fork of.
+    source: Option<&'static str>,
+    appends: Vec<Append>,
 }
 
 /// What one entry brings.
@@ -27,10 +32,34 @@ pub(crate) struct Append {
     sequencing: Option<Box<Sequencing>>,
 }
 
+/// Makes and appends all that `format` can hold, then deletes what was deleted.
+pub(crate) async fn tell(log: &dyn Log, format: u32) {
+    for story in stories(format) {
+        let mut create = story.create.clone();
+        if let (Some(source), Some(fork)) = (story.source, &mut create.fork) {
+            fork.source = key_of(log, source).await;
+        }
+        let head = log.create(create).await.unwrap();
+        log.commit(story.entries(head.key, head.tail)).await.unwrap();
+    }
+    let deleted = [Some(DELETED), (format >= 2).then_some(TOMBSTONE)];
+    for called in deleted.into_iter().flatten() {
+        let stream = key_of(log, called).await;
+        log.delete(&StreamName::parse(called).unwrap(), stream).await.unwrap();
+    }
+}
+
+async fn key_of(log: &dyn Log, called: &str) -> StreamKey {
+    log.open(&StreamName::parse(called).unwrap()).await.unwrap().unwrap().key
+}
+
 impl Story {
+    fn of(create: Create, appends: Vec<Append>) -> Self {
+        Self { create, source: None, appends }
+    }
+
     /// Its appends as entries of one commit.
-    pub(crate) fn entries(&self, stream: StreamKey) -> Vec<Entry> {
-        let mut first = Offset(self.create.records.len() as u64);
+    fn entries(&self, stream: StreamKey, mut first: Offset) -> Vec<Entry> {
         let mut entries = Vec::new();
         for Append { records, closure, sequencing } in self.appends.clone() {
             let next = first.plus(records.len() as u64);
@@ -46,9 +75,10 @@ pub(crate) fn stories(format: u32) -> Vec<Story> {
     let mut stories = vec![published(), large()];
     stories.extend(CloseReason::ALL.map(closed));
     stories.push(relayed());
-    stories.push(Story { create: create(DELETED), appends: vec![plain(vec![record(0, b"nobody sees this")])] });
+    stories.push(Story::of(create(DELETED), vec![plain(vec![record(0, b"nobody sees this")])]));
     if format >= 2 {
         stories.push(produced());
+        stories.extend(forks());
     }
     stories
 }
@@ -56,12 +86,12 @@ pub(crate) fn stories(format: u32) -> Vec<Story> {
 fn published() -> Story {
     let records = vec![record(0, b"event: token\ndata: a\n"), record(250, b""), record(100, &[0, 13, 10, 255])];
     let create = Create { records, ..create("chat/open") };
-    Story { create, appends: vec![plain(vec![record(300, b"data: b\n")]), plain(vec![record(301, b"data: c\n")])] }
+    Story::of(create, vec![plain(vec![record(300, b"data: b\n")]), plain(vec![record(301, b"data: c\n")])])
 }
 
 fn large() -> Story {
     let records = (0..5_u8).map(|n| record(u64::from(n), &vec![n; 30_000])).collect();
-    Story { create: create("large"), appends: vec![plain(records)] }
+    Story::of(create("large"), vec![plain(records)])
 }
 
 fn closed(reason: CloseReason) -> Story {
@@ -70,7 +100,7 @@ fn closed(reason: CloseReason) -> Story {
     let mut create = create(&format!("closed/{}", reason.as_str()));
     create.settings.expiry = Expiry::At(after(60_000));
     create.expires_at = Some(after(60_000));
-    Story { create, appends: vec![plain(vec![record(1, b"data: x\n")]), end] }
+    Story::of(create, vec![plain(vec![record(1, b"data: x\n")]), end])
 }
 
 fn relayed() -> Story {
@@ -80,7 +110,7 @@ fn relayed() -> Story {
     create.settings.alias = Some(Alias(Bytes::from_static(b"idempotency key")));
     create.settings.annotation = Bytes::from_static(b"{\"dialect\":\"openai-chat\"}");
     create.expires_at = Some(after(30_000));
-    Story { create, appends: vec![plain(vec![record(5, b"data: {}\n")])] }
+    Story::of(create, vec![plain(vec![record(5, b"data: {}\n")])])
 }
 
 /// The producers of [`produced`].
@@ -100,7 +130,36 @@ fn produced() -> Story {
         append(3, sequencing(Some((first, 3, 0)), None)),
         plain(vec![record(4, b"data: y\n")]),
     ];
-    Story { create, appends }
+    Story::of(create, appends)
+}
+
+/// A source, a fork of it with a cut record, one of that, and one from before all records.
+fn forks() -> [Story; 4] {
+    let text = |name| {
+        let mut create = create(name);
+        create.settings.content_type = "text/plain".to_owned();
+        create
+    };
+    let fork = |name, source, base, sub_offset, cut| {
+        let point = ForkPoint { offset: Offset(base), sub_offset };
+        let fork = Some(Fork { source: StreamKey(0), base: Offset(base), cut, point });
+        Story {
+            create: Create { fork, ..text(name) },
+            source: Some(source),
+            appends: vec![plain(vec![record(9, name.as_bytes())])],
+        }
+    };
+    let long = (0..5_u8).map(|n| record(u64::from(n), &vec![n; 30_000])).collect();
+    let mut source = text(TOMBSTONE);
+    source.settings.expiry = Expiry::Idle(Duration::from_secs(30));
+    source.settings.alias = Some(Alias(Bytes::from_static(b"another key")));
+    source.expires_at = Some(after(30_000));
+    [
+        Story::of(source, vec![plain(vec![record(1, b"one"), record(2, b"two")]), plain(long)]),
+        fork("fork", TOMBSTONE, 4, 20_000, Some(record(2, &[2; 20_000]))),
+        fork("fork/again", "fork", 1, 0, None),
+        fork("fork/empty", TOMBSTONE, 0, 0, None),
+    ]
 }
 
 fn sequencing(producer: Option<(&[u8], u64, u64)>, stream_seq: Option<&str>) -> Option<Box<Sequencing>> {
@@ -126,6 +185,7 @@ fn create(name: &str) -> Create {
         },
         at: MADE_AT,
         expires_at: None,
+        fork: None,
         records: Vec::new(),
         closure: None,
         sequencing: None,

@@ -35,6 +35,7 @@ pub(crate) fn stream(text: &str) -> Create {
         },
         at: NOW,
         expires_at: None,
+        fork: None,
         records: Vec::new(),
         closure: None,
         sequencing: None,

@@ -10,8 +10,8 @@ use fastrand::Rng;
 use super::sample::*;
 use super::{Place, STREAMS_MAX};
 use crate::{
-    CloseReason, Closure, Create, Entry, ErrorKind, Log, MemoryLog, NewRecord, Offset, ProducerMark, ReadLimit,
-    Sequencing, StreamHead, StreamKey, Timestamp,
+    CloseReason, Closure, Create, Entry, ErrorKind, Fork, ForkPoint, Log, MemoryLog, NewRecord, Offset, ProducerMark,
+    ReadLimit, Sequencing, StreamHead, StreamKey, Timestamp, Tombstone,
 };
 
 const OPERATIONS: usize = 1_500;
@@ -118,6 +118,32 @@ impl Duel {
         self.keys.get(&key).copied().unwrap_or(StreamKey(u64::MAX))
     }
 
+    /// Of a stream that is there, mostly, at an offset that it has, mostly.
+    async fn any_fork(&mut self) -> Option<Fork> {
+        if self.rng.bool() {
+            return None;
+        }
+        let called = self.any_name();
+        let (source, tail) = match ok(self.oracle.open(&name(&called)).await) {
+            Some(head) => (head.key, head.tail.0),
+            None => (self.any_key()?, 0),
+        };
+        let beyond = u64::from(self.rng.u32(0..20) == 0);
+        let base = Offset(self.rng.u64(0..=tail + beyond));
+        let cut = self.any_records().pop().filter(|_| self.rng.u32(0..4) == 0);
+        let point = ForkPoint { offset: base, sub_offset: self.rng.u64(..) };
+        Some(Fork { source, base, cut, point })
+    }
+
+    /// What the oracle says in the subject's numbers.
+    fn as_subject(&self, mut head: StreamHead) -> StreamHead {
+        head.key = self.subject_key(head.key);
+        if let Some(from) = &mut head.forked_from {
+            from.source = self.subject_key(from.source);
+        }
+        head
+    }
+
     async fn create(&mut self) {
         let called = self.any_name();
         let mut create = stream(&called);
@@ -127,8 +153,10 @@ impl Duel {
         if self.rng.bool() {
             create = relayed(create);
         }
+        let fork = self.any_fork().await;
         create = Create {
             at: self.now,
+            fork,
             expires_at: self.any_deadline(),
             records: self.any_records(),
             closure: self.any_closure(8),
@@ -136,12 +164,14 @@ impl Duel {
             ..create
         };
         let expected = self.oracle.create(create.clone()).await;
+        if let Some(fork) = &mut create.fork {
+            fork.source = self.subject_key(fork.source);
+        }
         let answer = self.subject.create(create).await;
         match (answer, expected) {
-            (Ok(mut made), Ok(expected)) => {
+            (Ok(made), Ok(expected)) => {
                 self.keys.insert(expected.key, made.key);
-                made.key = expected.key;
-                assert_eq!(made, expected, "{}", self.at);
+                assert_eq!(made, self.as_subject(expected), "{}", self.at);
             }
             (answer, expected) => assert_eq!(kind(&answer), kind(&expected), "create, {}", self.at),
         }
@@ -177,6 +207,9 @@ impl Duel {
         let limit = ReadLimit { records_max: self.rng.usize(0..30), bytes_max: self.rng.usize(0..2_000) };
         self.compare_read(key, from, limit).await;
         self.compare_producers(key).await;
+        let expected = self.oracle.entry_end(key, from).await;
+        let answer = self.subject.entry_end(self.subject_key(key), from).await;
+        assert_eq!(answer.map_err(|error| error.kind()), expected.map_err(|error| error.kind()), "{}", self.at);
     }
 
     async fn compare_read(&self, key: StreamKey, from: Offset, limit: ReadLimit) {
@@ -238,9 +271,11 @@ impl Duel {
         self.compare_indexes().await;
         for number in 0..24 {
             let called = name(&format!("s/{number}"));
-            let translate = |head: StreamHead| StreamHead { key: self.subject_key(head.key), ..head };
-            let expected = ok(self.oracle.open(&called).await).map(translate);
+            let expected = ok(self.oracle.open(&called).await).map(|head| self.as_subject(head));
             assert_eq!(ok(self.subject.open(&called).await), expected, "{}", self.at);
+            let expected = ok(self.oracle.tombstone(&called).await)
+                .map(|tombstone| Tombstone { key: self.subject_key(tombstone.key), ..tombstone });
+            assert_eq!(ok(self.subject.tombstone(&called).await), expected, "{}", self.at);
         }
         for key in self.keys.keys() {
             self.compare_read(*key, Offset::ZERO, UNBOUNDED).await;

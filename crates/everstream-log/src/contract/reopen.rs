@@ -74,3 +74,40 @@ pub async fn a_deleted_stream_stays_deleted_after_a_reopen<P: Place>(place: P) {
     assert_ne!(new, old);
     assert_eq!(all(&*log, new).await, []);
 }
+
+/// A line of forks with a tombstone in it reads and goes as if nothing had happened; forks are still counted right.
+pub async fn forks_and_tombstones_are_there_after_a_reopen<P: Place>(place: P) {
+    if !P::KEEPS {
+        return;
+    }
+    let mut log = place.open().await;
+    let root = ok(log.create(stream("root")).await).key;
+    ok(log.commit(vec![entry(root, 0, &["0", "1", "2"]), entry(root, 3, &["3"])]).await);
+    let one = ok(log.create(forked(expiring(stream("one"), Duration::ZERO), root, 2)).await).key;
+    let two = ok(log.create(forked(stream("two"), one, 2)).await).key;
+    ok(log.commit(vec![entry(one, 2, &["a"]), entry(two, 2, &["b"])]).await);
+    ok(log.delete(&name("one"), one).await);
+    let before = head(&*log, "two").await;
+
+    log = reopened(&place, log).await;
+    assert_eq!(head(&*log, "two").await, before);
+    assert_eq!(some(ok(log.tombstone(&name("one")).await)).key, one);
+    assert_eq!(ok(log.open(&name("one")).await), None);
+    assert_eq!(ok(log.expired(NOW, 10).await), []);
+    assert_eq!(log.stream_count(), 3);
+    assert_eq!(texts(&all(&*log, two).await), ["0", "1", "b"]);
+    assert_eq!(ok(log.entry_end(root, Offset::ZERO).await), Offset(3));
+    ok(log.delete(&name("root"), root).await);
+
+    log = reopened(&place, log).await;
+    assert_eq!(texts(&all(&*log, two).await), ["0", "1", "b"]);
+    ok(log.commit(vec![entry(two, 3, &["c"])]).await);
+    ok(log.delete(&name("two"), two).await);
+    assert_eq!(log.stream_count(), 0);
+
+    log = reopened(&place, log).await;
+    for called in ["root", "one", "two"] {
+        assert_eq!(ok(log.tombstone(&name(called)).await), None);
+        ok(log.create(stream(called)).await);
+    }
+}

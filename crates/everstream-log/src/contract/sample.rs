@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    Alias, CloseReason, Closure, Create, Entry, Epoch, Error, ErrorKind, Expiry, Log, NewRecord, Offset, Origin,
-    ProducerId, ProducerMark, ReadLimit, Record, Settings, StreamHead, StreamKey, StreamName, StreamSeq, Timestamp,
+    Alias, CloseReason, Closure, Create, Entry, Epoch, Error, ErrorKind, Expiry, Fork, ForkPoint, Log, NewRecord,
+    Offset, Origin, ProducerId, ProducerMark, ReadLimit, Record, Settings, StreamHead, StreamKey, StreamName,
+    StreamSeq, Timestamp,
 };
 
 pub(super) const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -66,6 +67,7 @@ pub(super) fn stream(text: &str) -> Create {
         },
         at: NOW,
         expires_at: None,
+        fork: None,
         records: Vec::new(),
         closure: None,
         sequencing: None,
@@ -86,6 +88,17 @@ pub(super) fn expiring(mut create: Create, after: Duration) -> Create {
 pub(super) fn relayed(mut create: Create) -> Create {
     create.settings.origin = Origin::Relayed;
     create
+}
+
+/// A fork of `source` whose own records begin at `base`.
+pub(super) fn forked(mut create: Create, source: StreamKey, base: u64) -> Create {
+    create.fork = Some(Fork { source, base: Offset(base), cut: None, point: point(base) });
+    create
+}
+
+/// The point of a fork at `base`, with a sub-offset that must come back as it is.
+pub(super) fn point(base: u64) -> ForkPoint {
+    ForkPoint { offset: Offset(base), sub_offset: base.wrapping_mul(3) }
 }
 
 /// One record per text, a millisecond apart.

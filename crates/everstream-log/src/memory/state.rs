@@ -2,51 +2,24 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::stream::Stream;
 use crate::{
-    Alias, Closure, Create, Entry, Error, ErrorKind, NewRecord, Offset, Origin, ProducerId, ProducerState, ReadLimit,
-    Record, Sequencing, StreamHead, StreamKey, StreamName, Timestamp,
+    Alias, Create, Entry, Error, ErrorKind, Offset, Origin, ProducerId, ProducerState, StreamHead, StreamKey,
+    StreamName, Timestamp, Tombstone,
 };
 
 #[derive(Debug)]
 pub(super) struct State {
     streams_max: u64,
     next_key: u64,
-    names: HashMap<StreamName, StreamKey>,
-    streams: HashMap<StreamKey, Stream>,
+    pub(super) names: HashMap<StreamName, StreamKey>,
+    pub(super) streams: HashMap<StreamKey, Stream>,
+    /// Source and fork of each fork.
+    pub(super) forks: BTreeSet<(StreamKey, StreamKey)>,
     aliases: HashMap<Alias, StreamName>,
     deadlines: BTreeSet<(Timestamp, StreamKey)>,
     open_relays: BTreeSet<StreamKey>,
     is_closed: bool,
-}
-
-#[derive(Debug)]
-struct Stream {
-    name: StreamName,
-    head: StreamHead,
-    records: Vec<Record>,
-    producers: HashMap<ProducerId, ProducerState>,
-}
-
-impl Stream {
-    fn append(&mut self, records: Vec<NewRecord>, closure: Option<Closure>, sequencing: Option<Box<Sequencing>>) {
-        for new in records {
-            self.head.bytes = self.head.bytes.saturating_add(new.data.len() as u64);
-            self.records.push(Record { offset: self.head.tail, time: new.time, data: new.data });
-            self.head.tail = self.head.tail.plus(1);
-        }
-        if closure.is_some() {
-            self.head.closure = closure;
-        }
-        let Some(sequencing) = sequencing else { return };
-        if let Some(mark) = sequencing.producer {
-            let state = mark.state(self.head.tail);
-            self.producers.insert(mark.id, state);
-            self.head.producers = self.producers.len() as u64;
-        }
-        if sequencing.stream_seq.is_some() {
-            self.head.stream_seq = sequencing.stream_seq;
-        }
-    }
 }
 
 impl State {
@@ -56,6 +29,7 @@ impl State {
             next_key: 1,
             names: HashMap::new(),
             streams: HashMap::new(),
+            forks: BTreeSet::new(),
             aliases: HashMap::new(),
             deadlines: BTreeSet::new(),
             open_relays: BTreeSet::new(),
@@ -71,32 +45,33 @@ impl State {
     }
 
     pub(super) fn create(&mut self, create: Create) -> Result<StreamHead, Error> {
-        let Create { name, epoch, settings, at, expires_at, records, closure, sequencing } = create;
-        if self.names.contains_key(&name) {
-            return Err(Error::new(ErrorKind::StreamExists, format!("a stream {name:?} is there already")));
-        }
-        if settings.alias.as_ref().is_some_and(|alias| self.aliases.contains_key(alias)) {
-            return Err(Error::new(ErrorKind::AliasTaken, "another stream holds this alias"));
-        }
-        if self.stream_count() >= self.streams_max {
-            return Err(Error::new(ErrorKind::Full, format!("the log holds {} streams, its limit", self.streams_max)));
-        }
+        self.check_create(&create)?;
+        let forked = create.fork.as_ref().map(|fork| self.check_fork(fork)).transpose()?;
+        let Create { name, epoch, settings, at, expires_at, fork, records, closure, sequencing } = create;
         let key = StreamKey(self.next_key);
         self.next_key = self.next_key.saturating_add(1);
-        let head = StreamHead {
+        let (forked_from, bytes) = forked.unzip();
+        let mut head = StreamHead {
             key,
             epoch,
             settings,
             created_at: at,
             expires_at,
+            forked_from,
             first: Offset::ZERO,
             tail: Offset::ZERO,
-            bytes: 0,
+            bytes: bytes.unwrap_or(0),
             closure: None,
             stream_seq: None,
             producers: 0,
         };
-        let mut stream = Stream { name: name.clone(), head, records: Vec::new(), producers: HashMap::new() };
+        if let Some(fork) = &fork {
+            head.first = self.stream(fork.source)?.head.first;
+            head.tail = fork.base;
+            self.forks.insert((fork.source, key));
+        }
+        let mut stream = Stream::new(name.clone(), head);
+        stream.append(fork.and_then(|fork| fork.cut).into_iter().collect(), None, None);
         stream.append(records, closure, sequencing);
         let head = stream.head.clone();
         if let Some(alias) = &head.settings.alias {
@@ -113,9 +88,28 @@ impl State {
         Ok(head)
     }
 
+    fn check_create(&self, create: &Create) -> Result<(), Error> {
+        let Create { name, settings, .. } = create;
+        if self.names.contains_key(name) {
+            return Err(Error::new(ErrorKind::StreamExists, format!("a stream {name:?} is there already")));
+        }
+        if settings.alias.as_ref().is_some_and(|alias| self.aliases.contains_key(alias)) {
+            return Err(Error::new(ErrorKind::AliasTaken, "another stream holds this alias"));
+        }
+        if self.stream_count() >= self.streams_max {
+            return Err(Error::new(ErrorKind::Full, format!("the log holds {} streams, its limit", self.streams_max)));
+        }
+        Ok(())
+    }
+
     pub(super) fn open(&self, name: &StreamName) -> Option<StreamHead> {
-        let stream = self.streams.get(self.names.get(name)?)?;
+        let stream = self.stream(*self.names.get(name)?).ok()?;
         Some(stream.head.clone())
+    }
+
+    pub(super) fn tombstone(&self, name: &StreamName) -> Option<Tombstone> {
+        let stream = self.streams.get(self.names.get(name)?).filter(|stream| stream.is_tombstone)?;
+        Some(Tombstone { key: stream.head.key, settings: stream.head.settings.clone() })
     }
 
     pub(super) fn find_alias(&self, alias: &Alias) -> Option<StreamName> {
@@ -139,7 +133,7 @@ impl State {
     fn check_entries(&self, entries: &[Entry]) -> Result<(), Error> {
         let mut ends: HashMap<StreamKey, (Offset, bool)> = HashMap::new();
         for entry in entries {
-            let stream = self.streams.get(&entry.stream).ok_or_else(gone)?;
+            let stream = self.stream(entry.stream)?;
             let end = ends.entry(entry.stream).or_insert((stream.head.tail, stream.head.closure.is_some()));
             if end.1 {
                 return Err(Error::new(ErrorKind::StreamClosed, format!("the stream {:?} is closed", stream.name)));
@@ -154,33 +148,12 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn read(&self, key: StreamKey, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, Error> {
-        let stream = self.streams.get(&key).ok_or_else(gone)?;
-        let beyond = || Error::new(ErrorKind::OffsetBeyondTail, format!("offset {from} is after the tail"));
-        if from < stream.head.first {
-            return Err(Error::new(ErrorKind::OffsetTrimmed, format!("offset {from} is no longer held")));
-        }
-        let skip = usize::try_from(from.since(stream.head.first)).map_err(|_| beyond())?;
-        let rest = stream.records.get(skip..).ok_or_else(beyond)?;
-        let mut bytes = 0_usize;
-        let mut read = Vec::new();
-        for record in rest {
-            if !limit.admits(read.len(), bytes) {
-                break;
-            }
-            bytes = bytes.saturating_add(record.data.len());
-            read.push(record.clone());
-        }
-        Ok(read)
-    }
-
     pub(super) fn producer(&self, key: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
-        let stream = self.streams.get(&key).ok_or_else(gone)?;
-        Ok(stream.producers.get(id).copied())
+        Ok(self.stream(key)?.producers.get(id).copied())
     }
 
     pub(super) fn touch(&mut self, key: StreamKey, expires_at: Option<Timestamp>) -> Result<(), Error> {
-        let stream = self.streams.get_mut(&key).ok_or_else(gone)?;
+        let stream = self.streams.get_mut(&key).filter(|stream| !stream.is_tombstone).ok_or_else(gone)?;
         let before = std::mem::replace(&mut stream.head.expires_at, expires_at);
         if let Some(deadline) = before {
             self.deadlines.remove(&(deadline, key));
@@ -195,14 +168,19 @@ impl State {
         if self.names.get(name) != Some(&key) {
             return;
         }
-        self.names.remove(name);
+        let has_forks = self.has_forks(key);
+        let Some(stream) = self.streams.get_mut(&key).filter(|stream| !stream.is_tombstone) else { return };
         self.open_relays.remove(&key);
-        let Some(stream) = self.streams.remove(&key) else { return };
-        if let Some(alias) = &stream.head.settings.alias {
-            self.aliases.remove(alias);
+        if let Some(alias) = stream.head.settings.alias.take() {
+            self.aliases.remove(&alias);
         }
-        if let Some(deadline) = stream.head.expires_at {
+        if let Some(deadline) = stream.head.expires_at.take() {
             self.deadlines.remove(&(deadline, key));
+        }
+        if has_forks {
+            stream.is_tombstone = true;
+        } else {
+            self.remove_line(key);
         }
     }
 
@@ -213,6 +191,11 @@ impl State {
 
     pub(super) fn open_relays(&self) -> Vec<StreamName> {
         self.open_relays.iter().filter_map(|key| self.name_of(key)).collect()
+    }
+
+    /// A stream that is there and not deleted.
+    pub(super) fn stream(&self, key: StreamKey) -> Result<&Stream, Error> {
+        self.streams.get(&key).filter(|stream| !stream.is_tombstone).ok_or_else(gone)
     }
 
     fn name_of(&self, key: &StreamKey) -> Option<StreamName> {

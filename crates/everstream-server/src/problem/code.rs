@@ -76,6 +76,8 @@ codes! {
     ContentTypeMismatch = "content_type_mismatch", CONFLICT, "Content type differs from the stream's";
     /// The stream holds as much as `max_stream_bytes` allows.
     StreamFull = "stream_full", CONFLICT, "Stream is full";
+    /// The fork would read through more streams, one behind the other, than the server allows.
+    ForkTooDeep = "fork_too_deep", CONFLICT, "Too many forks of forks";
     /// Another stream holds this alias.
     AliasTaken = "alias_taken", CONFLICT, "Alias is taken";
     /// The `Idempotency-Key` was used with another body.

@@ -37,6 +37,7 @@ const fn code_of_hub(kind: HubKind) -> Code {
         HubKind::StreamClosed => Code::StreamClosed,
         HubKind::OffsetTrimmed => Code::OffsetTrimmed,
         HubKind::OffsetBeyondTail => Code::OffsetBeyondTail,
+        HubKind::ForkTooDeep => Code::ForkTooDeep,
         HubKind::RecordTooLarge => Code::EventTooLarge,
         HubKind::StreamFull => Code::StreamFull,
         HubKind::Overloaded => Code::Overloaded,

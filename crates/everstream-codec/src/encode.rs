@@ -45,6 +45,12 @@ pub fn data(out: &mut impl BufMut, data: &[u8]) {
     lines(out, b"data: ", data);
 }
 
+/// The same without the space that a client drops, for protocols that are written so; a line that begins with a space
+/// has it all the same, or the client would drop that one.
+pub fn dense_data(out: &mut impl BufMut, data: &[u8]) {
+    lines(out, b"data:", data);
+}
+
 /// A comment, one line for each line of `text`. No client shows it.
 pub fn comment(out: &mut impl BufMut, text: &str) {
     lines(out, b": ", text.as_bytes());
@@ -63,6 +69,7 @@ pub fn end(out: &mut impl BufMut) {
 }
 
 fn lines(out: &mut impl BufMut, name: &[u8], text: &[u8]) {
+    let needs_space = !name.ends_with(b" ");
     let mut rest = text;
     loop {
         let (line, after) = match memchr2(b'\n', b'\r', rest).and_then(|end| rest.split_at_checked(end)) {
@@ -70,6 +77,9 @@ fn lines(out: &mut impl BufMut, name: &[u8], text: &[u8]) {
             _ => (rest, None),
         };
         out.put_slice(name);
+        if needs_space && line.starts_with(b" ") {
+            out.put_u8(b' ');
+        }
         out.put_slice(line);
         out.put_u8(b'\n');
         match after {

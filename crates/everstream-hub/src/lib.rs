@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod alarm;
+mod batch;
 mod config;
 mod content;
 mod create;
@@ -28,6 +29,7 @@ mod sweeper;
 mod tasks;
 mod writer;
 
+pub use batch::{Batch, BatchFrame, BatchPlace, DueBatch, EncodeBatch};
 pub use config::HubConfig;
 pub use content::ContentKind;
 pub use create::{CreateStream, Created};
@@ -36,5 +38,5 @@ pub use event_id::{EventId, InvalidEventId};
 pub use hub::Hub;
 pub use resume::{Opening, Reset, ResetReason, Start};
 pub use stream::{Append, Appended, Close, End, Stopped, Stream, StreamState};
-pub use subscription::{Delivery, Subscription};
+pub use subscription::{BatchSubscription, Delivery, Subscription};
 pub use tasks::Tasks;

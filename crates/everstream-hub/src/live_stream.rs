@@ -14,6 +14,7 @@ use slab::Slab;
 use tokio::sync::Notify;
 
 use crate::alarm::{Alarm, Waiter, Wakers};
+use crate::batch::{BatchFrame, BatchPlace, BatchRing, DueBatch, EncodeBatch, RingBounds};
 use crate::deadline::Deadline;
 use crate::home::Home;
 use crate::resume::Held;
@@ -46,6 +47,9 @@ pub(crate) struct LiveStream {
 #[derive(Debug)]
 struct State {
     ring: Ring,
+    /// The same records in batches, while somebody follows so.
+    batches: Option<BatchRing>,
+    bounds: RingBounds,
     first: Offset,
     bytes: u64,
     end: Option<End>,
@@ -65,8 +69,8 @@ struct Plan {
 /// What a subscription at some offset finds.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// Frames were shared, this many.
-    Frames(usize),
+    /// Frames of so many records were shared.
+    Frames(u64),
     /// The ring has lost that offset: the log has it.
     Behind,
     /// Nothing more, ever.
@@ -80,6 +84,8 @@ impl LiveStream {
         let plan = Plan { next: head.tail, bytes: head.bytes, closes: head.closure.is_some() };
         let state = State {
             ring: Ring::new(head.tail, config.ring_bytes_max, config.ring_frames_max),
+            batches: None,
+            bounds: RingBounds { bytes_max: config.ring_bytes_max, frames_max: config.ring_frames_max },
             first: head.first,
             bytes: head.bytes,
             end: head.closure.map(End::Closed),
@@ -107,13 +113,33 @@ impl LiveStream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shares what is due at `from`, or leaves the waker in `slot`.
+    /// Shares the frames that are due at `from`, or leaves the waker in `slot`.
     pub(crate) fn look(&self, from: Offset, slot: usize, cx: &Context<'_>, frames: &mut VecDeque<Bytes>) -> Found {
+        self.find(slot, cx, |state| state.ring.share(from, frames))
+    }
+
+    /// The same for one who follows in batches.
+    pub(crate) fn look_for_batches(
+        &self,
+        from: Offset,
+        slot: usize,
+        cx: &Context<'_>,
+        take: &mut dyn FnMut(DueBatch),
+    ) -> Found {
+        self.find(slot, cx, |state| state.batches.as_ref()?.share(from, state.end.is_some(), take))
+    }
+
+    /// The same for one who only wants to know: nothing is shared, and [`Found::Behind`] is as good as frames.
+    pub(crate) fn look_for_news(&self, from: Offset, slot: usize, cx: &Context<'_>) -> Found {
+        self.find(slot, cx, |state| Some(state.ring.tail().since(from)))
+    }
+
+    fn find(&self, slot: usize, cx: &Context<'_>, share: impl FnOnce(&State) -> Option<u64>) -> Found {
         let mut state = self.state();
         if let Some(end @ (End::Deleted | End::Expired)) = &state.end {
             return Found::Ended(end.clone());
         }
-        match state.ring.share(from, frames) {
+        match share(&state) {
             None => Found::Behind,
             Some(0) => {
                 if let Some(end) = &state.end {
@@ -124,8 +150,28 @@ impl LiveStream {
                 }
                 Found::Waiting
             }
-            Some(due) => Found::Frames(due),
+            Some(records) => Found::Frames(records),
         }
+    }
+
+    /// One more follows in batches.
+    pub(crate) fn follow(&self, encode: EncodeBatch) {
+        let mut state = self.state();
+        let (tail, bounds) = (state.ring.tail(), state.bounds);
+        state.batches.get_or_insert_with(|| BatchRing::new(tail, bounds, encode)).enter();
+    }
+
+    /// One of those is gone.
+    pub(crate) fn unfollow(&self) {
+        let mut state = self.state();
+        if state.batches.as_mut().is_some_and(|batches| !batches.leave()) {
+            state.batches = None;
+        }
+    }
+
+    /// How the records of an append are to be encoded as a batch, if anybody would see it.
+    pub(crate) fn batch_encoder(&self, record_bytes: usize) -> Option<EncodeBatch> {
+        self.state().batches.as_ref()?.encode(record_bytes)
     }
 
     /// Makes room for one more subscription.
@@ -187,10 +233,15 @@ impl LiveStream {
     }
 
     /// Makes acknowledged records visible and wakes who waits. Cannot fail or wait.
-    pub(crate) fn publish(&self, frames: Vec<Bytes>, bytes: u64, closure: Option<Closure>) {
+    pub(crate) fn publish(&self, frames: Vec<Bytes>, batch: Option<BatchFrame>, bytes: u64, closure: Option<Closure>) {
         let mut state = self.state();
+        let has_records = !frames.is_empty();
         for frame in frames {
             state.ring.push(frame);
+        }
+        let tail = state.ring.tail();
+        if let Some(batches) = state.batches.as_mut().filter(|_| has_records) {
+            batches.push(batch, tail);
         }
         state.bytes += bytes;
         let ends = closure.is_some();
@@ -219,6 +270,12 @@ impl LiveStream {
 
     pub(crate) fn end(&self) -> Option<End> {
         self.state().end.clone()
+    }
+
+    /// The place of a batch that leads to `next`.
+    pub(crate) fn batch_place(&self, next: Offset) -> BatchPlace {
+        let state = self.state();
+        BatchPlace::of(next, state.ring.tail(), state.end.is_some())
     }
 
     pub(crate) fn is_gone(&self) -> bool {

@@ -46,11 +46,11 @@ impl Ring {
 
     /// Shares the frames from `from` on with a subscriber and says how many there were; `None` if the ring has lost that
     /// offset.
-    pub(crate) fn share(&self, from: Offset, frames: &mut VecDeque<Bytes>) -> Option<usize> {
+    pub(crate) fn share(&self, from: Offset, frames: &mut VecDeque<Bytes>) -> Option<u64> {
         let skip = usize::try_from(from.0.checked_sub(self.first().0)?).ok()?;
         let due = self.frames.len().checked_sub(skip)?;
         frames.extend(self.frames.range(skip..).cloned());
-        Some(due)
+        Some(due as u64)
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
     fn shared(ring: &Ring, from: u64) -> Option<Vec<Bytes>> {
         let mut frames = VecDeque::new();
         let due = ring.share(Offset(from), &mut frames)?;
-        assert_eq!(due, frames.len());
+        assert_eq!(due, frames.len() as u64);
         Some(frames.into())
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::hub::Hub;
 use crate::live_stream::LiveStream;
 use crate::writer::Command;
-use crate::{ContentKind, Error, ErrorKind, Opening, Start, Subscription};
+use crate::{BatchSubscription, ContentKind, EncodeBatch, Error, ErrorKind, Opening, Start, Subscription};
 
 /// A handle of a stream; keeps it in memory. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -274,5 +274,18 @@ impl Stream {
     pub fn subscribe(&self, from: Offset) -> Result<Subscription, Error> {
         self.hub.shared.touch(&self.live);
         Subscription::new(self.clone(), from)
+    }
+
+    /// The same in batches, each encoded by `encode`, which all who follow a stream so have in common.
+    ///
+    /// # Errors
+    /// As [`Stream::subscribe`].
+    pub fn subscribe_in_batches(&self, from: Offset, encode: EncodeBatch) -> Result<BatchSubscription, Error> {
+        self.subscribe(from).map(|subscription| BatchSubscription::new(subscription, encode))
+    }
+
+    /// Marks the stream as used just now, for uses that neither read nor append: its expiry slides.
+    pub fn touch(&self) {
+        self.hub.shared.touch(&self.live);
     }
 }

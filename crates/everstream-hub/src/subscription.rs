@@ -15,6 +15,10 @@ use crate::live_stream::Found;
 use crate::stream::{End, Stream};
 use crate::{Error, ErrorKind};
 
+pub use in_batches::BatchSubscription;
+
+mod in_batches;
+
 /// One reader of a live stream. It is an offset and a waker: what it has not read is in the ring or in the log, never in
 /// a queue of its own.
 pub struct Subscription {
@@ -34,6 +38,16 @@ pub enum Delivery {
     /// The stream has ended and everything before its end was delivered.
     Ended(End),
     /// The log could not be read. What was delivered stands; the client has to come back.
+    Broken(Error),
+}
+
+/// What one step of a subscription comes to.
+enum Step {
+    /// The caller's look found so much.
+    Shared(u64),
+    /// The log had these, which nobody has encoded yet.
+    Read(Vec<Record>),
+    Ended(End),
     Broken(Error),
 }
 
@@ -64,23 +78,50 @@ impl Subscription {
     }
 
     /// As [`Subscription::next`], for a caller that polls.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>, frames: &mut VecDeque<Bytes>) -> Poll<Delivery> {
+        let step = ready!(self.poll_step(cx, |this, cx| this.stream.live.look(this.next, this.slot, cx, frames)));
+        Poll::Ready(match step {
+            Step::Shared(records) => {
+                self.next = self.next.plus(records);
+                Delivery::Frames
+            }
+            Step::Read(records) => {
+                let live = &self.stream.live;
+                encode_frames(live.content, live.epoch, self.next, records.iter().map(|record| &record.data), frames);
+                self.next = self.next.plus(records.len() as u64);
+                Delivery::Frames
+            }
+            Step::Ended(end) => Delivery::Ended(end),
+            Step::Broken(error) => Delivery::Broken(error),
+        })
+    }
+
+    /// Waits until there is a record at the subscription's offset, or the stream has ended; takes nothing. Whatever was
+    /// appended since the subscription was made is news: no wake-up is lost between the two.
     ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn news(&mut self) {
+        let found = |cx: &mut Context<'_>| match self.stream.live.look_for_news(self.next, self.slot, cx) {
+            Found::Waiting => Poll::Pending,
+            Found::Frames(_) | Found::Behind | Found::Ended(_) => Poll::Ready(()),
+        };
+        poll_fn(found).await;
+    }
+
     /// Catch-up to live is this one loop: read the log to its tail, ask the ring for exactly that offset, go live only
     /// if the ring has it, else read again.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>, frames: &mut VecDeque<Bytes>) -> Poll<Delivery> {
+    fn poll_step(&mut self, cx: &mut Context<'_>, mut look: impl FnMut(&Self, &Context<'_>) -> Found) -> Poll<Step> {
         loop {
             if let Some(reading) = &mut self.reading {
                 let read = ready!(reading.as_mut().poll(cx));
                 self.reading = None;
-                return Poll::Ready(self.deliver(read, frames));
+                return Poll::Ready(self.judge(read));
             }
-            match self.stream.live.look(self.next, self.slot, cx, frames) {
-                Found::Frames(count) => {
-                    self.next = self.next.plus(count as u64);
-                    return Poll::Ready(Delivery::Frames);
-                }
+            match look(self, cx) {
+                Found::Frames(records) => return Poll::Ready(Step::Shared(records)),
                 Found::Behind => self.reading = Some(self.read()),
-                Found::Ended(end) => return Poll::Ready(Delivery::Ended(end)),
+                Found::Ended(end) => return Poll::Ready(Step::Ended(end)),
                 Found::Waiting => return Poll::Pending,
             }
         }
@@ -94,14 +135,14 @@ impl Subscription {
         Box::pin(async move { log.read(key, from, limit).await })
     }
 
-    fn deliver(&mut self, read: Result<Vec<Record>, everstream_log::Error>, frames: &mut VecDeque<Bytes>) -> Delivery {
+    fn judge(&self, read: Result<Vec<Record>, everstream_log::Error>) -> Step {
         let live = &self.stream.live;
         let mut records = match read {
             Ok(records) => records,
             Err(error) => {
                 return match live.end() {
-                    Some(end @ (End::Deleted | End::Expired)) => Delivery::Ended(end),
-                    _ => Delivery::Broken(error.into()),
+                    Some(end @ (End::Deleted | End::Expired)) => Step::Ended(end),
+                    _ => Step::Broken(error.into()),
                 };
             }
         };
@@ -111,11 +152,9 @@ impl Subscription {
         let is_gapless = records.iter().zip(self.next.0..).all(|(record, offset)| record.offset.0 == offset);
         if records.is_empty() || !is_gapless {
             let context = format!("the log of stream {} has a hole at offset {}", live.name, self.next);
-            return Delivery::Broken(Error::new(ErrorKind::Storage, context));
+            return Step::Broken(Error::new(ErrorKind::Storage, context));
         }
-        encode_frames(live.content, live.epoch, self.next, records.iter().map(|record| &record.data), frames);
-        self.next = self.next.plus(records.len() as u64);
-        Delivery::Frames
+        Step::Read(records)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everstream_log::{Clock, Entry, Log};
+use everstream_log::{Clock, Entry, Log, Offset};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::batch::{Batch, BatchFrame};
 use crate::frame::encode_frames;
 use crate::live_stream::LiveStream;
 use crate::stream::{Append, Appended, End};
@@ -35,6 +36,7 @@ pub(crate) struct Writer {
 struct Planned {
     live: Arc<LiveStream>,
     frames: Vec<Bytes>,
+    batch: Option<BatchFrame>,
     bytes: u64,
     appended: Appended,
     reply: oneshot::Sender<Result<Appended, Error>>,
@@ -108,9 +110,16 @@ impl Writer {
         encode_frames(live.content, live.epoch, entry.first, append.records.iter(), &mut frames);
         let bytes = append.records.iter().map(|data| data.len() as u64).sum();
         let next = entry.first.plus(append.records.len() as u64);
+        let batch = self.batch(&live, &append.records, next, bytes);
         let appended = Appended { first: entry.first, next, closure: entry.closure.clone() };
         round.entries.push(entry);
-        round.planned.push(Planned { live, frames, bytes, appended, reply });
+        round.planned.push(Planned { live, frames, batch, bytes, appended, reply });
+    }
+
+    /// The records as one batch, if anybody follows in batches.
+    fn batch(&self, live: &LiveStream, records: &[Bytes], next: Offset, bytes: u64) -> Option<BatchFrame> {
+        let encode = live.batch_encoder(usize::try_from(bytes).ok()?).filter(|_| !records.is_empty())?;
+        Some(encode(&Batch { content: live.content, epoch: live.epoch, records, next, now: self.clock.now() }))
     }
 
     /// Persists, then publishes: the one place that makes records visible (invariant 2). It runs in the writer's task, so
@@ -135,10 +144,10 @@ impl Writer {
     }
 
     async fn publish(&self, planned: Planned) {
-        let Planned { live, frames, bytes, appended, reply } = planned;
+        let Planned { live, frames, batch, bytes, appended, reply } = planned;
         let closure = appended.closure.clone();
         let is_closed = closure.is_some();
-        live.publish(frames, bytes, closure);
+        live.publish(frames, batch, bytes, closure);
         let _ = reply.send(Ok(appended));
         if is_closed {
             self.keep_closed(&live).await;

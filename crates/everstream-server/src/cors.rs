@@ -1,7 +1,7 @@
 //! Which pages may call the server: an exact list of origins, none by default.
 //!
 //! Every answer carries the headers, refusals too, or a page could not read why it was refused. Without configured
-//! origins no header is sent at all.
+//! origins none is sent but in a preflight, which grants nothing to an origin that it does not name.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{
@@ -17,7 +17,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DEL
 
 /// What a page may send besides what every page may. Spelled out, since `*` is no wildcard with credentials and never
 /// covers `Authorization`.
-const REQUEST_HEADERS: [&str; 19] = [
+const REQUEST_HEADERS: [&str; 22] = [
     "accept",
     "authorization",
     "cache-control",
@@ -35,6 +35,9 @@ const REQUEST_HEADERS: [&str; 19] = [
     "stream-close-reason",
     "stream-closed",
     "stream-expires-at",
+    "stream-fork-offset",
+    "stream-fork-sub-offset",
+    "stream-forked-from",
     "stream-seq",
     "stream-ttl",
 ];
@@ -43,9 +46,10 @@ const REQUEST_HEADERS: [&str; 19] = [
 const SDK_PREFIXES: [&str; 4] = ["x-stainless-", "openai-", "anthropic-", "x-api-key"];
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Content-Location, ETag, Location, Preference-Applied, Retry-After, Stream-Close-Reason, Stream-Closed, \
-     Stream-Cursor, Stream-Epoch, Stream-Expires-At, Stream-Id, Stream-Next-Offset, Stream-SSE-Data-Encoding, \
-     Stream-TTL, Stream-Up-To-Date",
+    "Content-Location, ETag, Location, Preference-Applied, Producer-Epoch, Producer-Expected-Seq, \
+     Producer-Received-Seq, Producer-Seq, Retry-After, Stream-Close-Reason, Stream-Closed, Stream-Cursor, \
+     Stream-Epoch, Stream-Expires-At, Stream-Id, Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, \
+     Stream-Up-To-Date",
 );
 
 /// How long a browser may remember a preflight: two hours, the most that browsers grant.
@@ -56,15 +60,16 @@ pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to a preflight, without the headers that every answer gets. It grants nothing to a foreign origin.
+/// The answer to a preflight, without the headers that every answer gets. What requests may look like is said to all; it
+/// is worth nothing without `Access-Control-Allow-Origin`, which a foreign origin does not get.
 pub(crate) fn preflight(config: &Config, headers: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    let granted = response.headers_mut();
-    granted.append(VARY, HeaderValue::from_static("Access-Control-Request-Method, Access-Control-Request-Headers"));
+    let told = response.headers_mut();
+    told.append(VARY, HeaderValue::from_static("Access-Control-Request-Method, Access-Control-Request-Headers"));
+    told.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    told.insert(ACCESS_CONTROL_ALLOW_HEADERS, request_headers(headers));
     if allowed_origin(config, headers).is_some() {
-        granted.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        granted.insert(ACCESS_CONTROL_ALLOW_HEADERS, request_headers(headers));
-        granted.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        told.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     }
     response
 }

@@ -1,12 +1,13 @@
 //! A subscription as the body of a response: the one way events reach a socket through hyper.
 //!
-//! The body is a state machine over [`Subscription::poll_next`]. Frames pass through as they are, shared with every
-//! other subscriber; what is added around them is the business of a [`Voice`]: [`Native`] for an EventSource on
-//! `/v1/stream`, [`Dialect`] for the answer to an ask. It knows neither of them by name.
+//! The body is a state machine over a [`Source`], such as [`Subscription`](everstream_hub::Subscription). Frames pass
+//! through as they are, shared with every other subscriber; what is added around them is the business of a [`Voice`]:
+//! [`Native`] for an EventSource on `/v1/stream`, [`Dialect`] for the answer to an ask, another for `live=sse`. It knows
+//! none of them by name.
 //!
-//! A body ends cleanly only when its stream has ended. When the process drains, the subscription has reached its age or
-//! the log cannot be read, it ends with an error, which makes hyper leave out the last chunk: the client can tell
-//! the cut from an end, and resumes.
+//! A body ends when its stream has ended; before that when the process drains, the subscription has reached its age or
+//! the log cannot be read. Such a parting is an error where the end of the body would be taken for the end of the stream,
+//! which makes hyper leave out the last chunk: the client can tell the cut from an end, and resumes.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use everstream_hub::{Delivery, EventId, Subscription};
+use everstream_hub::{Delivery, EventId};
 use everstream_log::Epoch;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -26,9 +27,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 pub use pulse::PulseConfig;
 use pulse::{Beat, Pulse};
-pub use voice::{Dialect, Ending, Native, NativeStart, Voice};
+pub use voice::{Dialect, Ending, Native, NativeStart, Source, Voice};
 
-mod control;
+pub(crate) mod control;
 mod pulse;
 mod voice;
 
@@ -42,8 +43,8 @@ pub const STREAM_EPOCH: HeaderName = HeaderName::from_static("stream-epoch");
 const DUE_KEPT: usize = 16;
 
 /// A subscription as a body; see the module.
-pub struct SseBody<V> {
-    subscription: Subscription,
+pub struct SseBody<V: Voice> {
+    subscription: V::Subscription,
     voice: V,
     pulse: Pulse,
     draining: CancellationToken,
@@ -71,7 +72,7 @@ pub struct Cut;
 
 impl<V: Voice> SseBody<V> {
     /// A body that carries `subscription` until its stream ends, its age is reached or `draining` is cancelled.
-    pub fn new(subscription: Subscription, mut voice: V, config: PulseConfig, draining: &CancellationToken) -> Self {
+    pub fn new(subscription: V::Subscription, mut voice: V, config: PulseConfig, draining: &CancellationToken) -> Self {
         let due = voice.opening().into_iter().collect();
         // A token of its own: one is asked at every event, under a lock that all subscribers would share.
         let draining = draining.child_token();
@@ -81,7 +82,7 @@ impl<V: Voice> SseBody<V> {
 
     /// Puts more into `due`, or moves to another phase.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let delivery = match self.subscription.poll_next(cx, &mut self.due) {
+        let delivery = match self.voice.poll_next(&mut self.subscription, cx, &mut self.due) {
             Poll::Ready(delivery) => delivery,
             Poll::Pending => return self.poll_silence(cx),
         };
@@ -89,19 +90,18 @@ impl<V: Voice> SseBody<V> {
             Delivery::Frames => {
                 // On a busy stream there is no silence in which to notice that it is time to go.
                 if self.pulse.sent() == Some(Beat::AgeReached) || self.draining.is_cancelled() {
-                    self.cut();
+                    self.part();
                 }
             }
             Delivery::Ended(end) => {
                 let position = EventId::new(self.subscription.stream().epoch(), self.subscription.next_offset());
                 let ending = self.voice.ending(&end, position);
-                self.due.extend(ending.last_frame);
-                self.phase = if ending.is_clean { Phase::Ending } else { Phase::Cutting { has_yielded: false } };
+                self.end(ending);
             }
             Delivery::Broken(error) => {
                 let stream = self.subscription.stream().name();
                 tracing::warn!(%stream, error = &error as &dyn std::error::Error, "a subscription is cut");
-                self.cut();
+                self.part();
             }
         }
         Poll::Ready(())
@@ -112,19 +112,24 @@ impl<V: Voice> SseBody<V> {
             self.due = VecDeque::new();
         }
         if self.drained.as_mut().poll(cx).is_ready() {
-            self.cut();
+            self.part();
             return Poll::Ready(());
         }
         match ready!(self.pulse.poll(cx)) {
             Beat::KeepAlive => self.due.push_back(control::keep_alive()),
-            Beat::AgeReached => self.cut(),
+            Beat::AgeReached => self.part(),
         }
         Poll::Ready(())
     }
 
-    fn cut(&mut self) {
-        self.due.extend(self.voice.parting());
-        self.phase = Phase::Cutting { has_yielded: false };
+    fn part(&mut self) {
+        let ending = self.voice.parting();
+        self.end(ending);
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.due.extend(ending.last_frame);
+        self.phase = if ending.is_clean { Phase::Ending } else { Phase::Cutting { has_yielded: false } };
     }
 }
 
@@ -186,7 +191,7 @@ pub fn respond<V: Voice>(body: SseBody<V>) -> Response {
     response
 }
 
-impl<V> fmt::Debug for SseBody<V> {
+impl<V: Voice> fmt::Debug for SseBody<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SseBody").field("subscription", &self.subscription).field("phase", &self.phase).finish()
     }

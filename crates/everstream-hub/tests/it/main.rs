@@ -7,6 +7,7 @@
 )]
 
 mod append;
+mod batches;
 mod lifetime;
 mod random;
 mod rig;

@@ -100,7 +100,9 @@ async fn without_a_list_no_page_is_let_in() {
     for request in [get("/healthz").header(ORIGIN, GOOD), preflight(GOOD, "content-type")] {
         let response = send(&[], request).await;
         assert!(response.status().is_success());
-        assert!(response.headers().keys().all(|name| !name.as_str().starts_with("access-control-")), "{response:?}");
+        for granting in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
+            assert!(!response.headers().contains_key(granting), "{response:?}");
+        }
         assert_eq!(header(&response, "cross-origin-resource-policy"), "same-origin");
     }
 }
@@ -155,7 +157,9 @@ async fn a_preflight_grants_what_clients_send_and_nothing_else() {
 async fn a_preflight_from_elsewhere_is_answered_and_grants_nothing() {
     let response = send(&[("cors_origins", GOOD)], preflight(EVIL, "content-type")).await;
     assert_eq!(response.status(), 204);
-    assert!(response.headers().keys().all(|name| !name.as_str().starts_with("access-control-")), "{response:?}");
+    for granting in ["access-control-allow-origin", "access-control-allow-credentials", "access-control-max-age"] {
+        assert!(!response.headers().contains_key(granting), "{response:?}");
+    }
     let vary: Vec<_> = response.headers().get_all(VARY).iter().map(|value| value.to_str().unwrap()).collect();
     assert_eq!(vary, ["Access-Control-Request-Method, Access-Control-Request-Headers", "Origin"]);
 }

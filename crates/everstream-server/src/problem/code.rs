@@ -111,8 +111,6 @@ codes! {
     TooManyAsks = "too_many_asks", TOO_MANY_REQUESTS, "Too many asks in flight";
     /// The method is none that this server knows.
     MethodUnknown = "method_unknown", NOT_IMPLEMENTED, "Unknown method";
-    /// The Durable Streams live mode is not spoken here.
-    LiveModeUnsupported = "live_mode_unsupported", NOT_IMPLEMENTED, "Live mode not supported";
     /// The HTTP version is none that this server speaks.
     VersionUnsupported = "version_unsupported", HTTP_VERSION_NOT_SUPPORTED, "HTTP version not supported";
     /// A fault of the server's own.

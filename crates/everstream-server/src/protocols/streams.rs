@@ -5,10 +5,11 @@
 //! | `PUT` | [`create`] |
 //! | `POST` | [`append`], or [`streaming_append`] when it asks for that |
 //! | `POST ?action=stop`, `?action=subscribe` | [`stop`], [`subscribe`] |
+//! | `GET ?live=` | [`live`] |
 //! | `GET` | [`subscribe`] when `Accept` names `text/event-stream`, [`state`] with `?view=state`, else [`read`] |
 //! | `HEAD`, `DELETE` | [`head`], here |
 //!
-//! The resource speaks the catch-up part of the Durable Streams protocol; offsets are in [`position`].
+//! The resource speaks the Durable Streams protocol; its offsets are in [`position`].
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -25,7 +26,10 @@ use query::Query;
 
 mod append;
 mod create;
+mod entity_tag;
 mod head;
+mod joined;
+mod live;
 mod payload;
 mod position;
 mod query;
@@ -46,8 +50,8 @@ pub fn routes() -> Router<App> {
 }
 
 async fn get(State(app): State<App>, grant: Grant<Read>, query: Query, parts: Parts) -> Result<Response, Problem> {
-    if let Some(live) = query.one("live")? {
-        return Err(live_mode(live));
+    if let Some(mode) = query.one("live")? {
+        return live::get(&app, &grant, &parts.headers, &query, mode).await;
     }
     let accept = Accept::of(&parts.headers);
     match query.one("view")? {
@@ -55,7 +59,7 @@ async fn get(State(app): State<App>, grant: Grant<Read>, query: Query, parts: Pa
         Some("state") => Err(not_acceptable(state::CONTENT_TYPE)),
         Some(other) => Err(invalid_parameter("view", other, "state", "the only view is `state`")),
         None if accept.names(EVENT_STREAM) => subscribe::get(&app, &grant, &parts.headers, &query).await,
-        None => read::read(&app, &grant, accept, &query).await,
+        None => read::read(&app, &grant, &parts.headers, &query).await,
     }
 }
 
@@ -86,17 +90,6 @@ async fn delete(State(app): State<App>, grant: Grant<Admin>) -> Result<Response,
 
 async fn grant<A: Action>(app: &App, parts: &mut Parts) -> Result<Grant<A>, Problem> {
     Grant::from_request_parts(parts, app).await
-}
-
-/// Live modes of Durable Streams are not spoken yet; silence about it would look like an empty stream.
-fn live_mode(live: &str) -> Problem {
-    match live {
-        "long-poll" | "sse" => Problem::new(
-            Code::LiveModeUnsupported,
-            "this server has no Durable Streams live modes; subscribe with `Accept: text/event-stream` and without `live`",
-        ),
-        other => invalid_parameter("live", other, "sse", "the live modes are `long-poll` and `sse`"),
-    }
 }
 
 fn not_acceptable(offered: &str) -> Problem {

@@ -28,7 +28,7 @@ struct CloseFields<'a> {
 }
 
 /// The reconnection time; a block of its own, or the first line of one.
-pub(super) fn retry(out: &mut Vec<u8>, reconnection_time: Duration) {
+pub(crate) fn retry(out: &mut Vec<u8>, reconnection_time: Duration) {
     encode::retry(out, reconnection_time);
 }
 
@@ -39,7 +39,7 @@ pub(super) fn position(out: &mut Vec<u8>, id: EventId) {
 }
 
 /// The news that the presented id is worthless. It has no id, so that a client cut right behind it is told again.
-pub(super) fn reset(out: &mut Vec<u8>, reset: Reset) {
+pub(crate) fn reset(out: &mut Vec<u8>, reset: Reset) {
     let data =
         ResetFields { reason: reset.reason.as_str(), first: reset.first.to_string(), next: reset.next.to_string() };
     event(out, "reset", &data);

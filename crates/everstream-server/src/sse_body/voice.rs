@@ -1,25 +1,67 @@
 //! What is said around a stream's own events, and how its end ends the body.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstream_hub::{End, EventId, Opening, Reset};
-use everstream_log::{CloseReason, Closure};
+use everstream_hub::{BatchSubscription, Delivery, End, EventId, Opening, Reset, Stream, Subscription};
+use everstream_log::{CloseReason, Closure, Offset};
 
 use super::control::{self, CloseEvent};
 use super::jittered;
 
 /// A way of presenting a stream to its client.
 pub trait Voice: Send + Unpin + 'static {
+    /// The form in which it takes the stream's records.
+    type Subscription: Source;
+
     /// What comes before the first event.
     fn opening(&mut self) -> Option<Bytes>;
+
+    /// Waits for the next delivery; its frames are pushed to the end of `due`, in order.
+    fn poll_next(
+        &mut self,
+        subscription: &mut Self::Subscription,
+        cx: &mut Context<'_>,
+        due: &mut VecDeque<Bytes>,
+    ) -> Poll<Delivery>;
 
     /// What comes after the last event of an ended stream, whose tail is at `tail`.
     fn ending(&mut self, end: &End, tail: EventId) -> Ending;
 
-    /// What comes before a cut.
-    fn parting(&mut self) -> Option<Bytes>;
+    /// What comes when the body ends before its stream does.
+    fn parting(&mut self) -> Ending;
+}
+
+/// A subscription, in whatever form.
+pub trait Source: fmt::Debug + Send + Unpin + 'static {
+    /// Its stream.
+    fn stream(&self) -> &Stream;
+
+    /// The offset of the next record to be delivered.
+    fn next_offset(&self) -> Offset;
+}
+
+impl Source for Subscription {
+    fn stream(&self) -> &Stream {
+        self.stream()
+    }
+
+    fn next_offset(&self) -> Offset {
+        self.next_offset()
+    }
+}
+
+impl Source for BatchSubscription {
+    fn stream(&self) -> &Stream {
+        self.stream()
+    }
+
+    fn next_offset(&self) -> Offset {
+        self.next_offset()
+    }
 }
 
 /// The end of a body.
@@ -65,6 +107,17 @@ impl Native {
 }
 
 impl Voice for Native {
+    type Subscription = Subscription;
+
+    fn poll_next(
+        &mut self,
+        subscription: &mut Subscription,
+        cx: &mut Context<'_>,
+        due: &mut VecDeque<Bytes>,
+    ) -> Poll<Delivery> {
+        subscription.poll_next(cx, due)
+    }
+
     fn opening(&mut self) -> Option<Bytes> {
         let NativeStart::Position(position, reset) = self.start else { return None };
         let mut out = Vec::with_capacity(64);
@@ -94,11 +147,11 @@ impl Voice for Native {
         Ending { last_frame: Some(out.into()), is_clean: true }
     }
 
-    fn parting(&mut self) -> Option<Bytes> {
+    fn parting(&mut self) -> Ending {
         let mut out = Vec::with_capacity(16);
         control::retry(&mut out, jittered(self.retry, &mut self.random));
         everstream_codec::encode::end(&mut out);
-        Some(out.into())
+        Ending { last_frame: Some(out.into()), is_clean: false }
     }
 }
 
@@ -119,6 +172,17 @@ impl<F> Voice for Dialect<F>
 where
     F: FnMut(&End) -> Option<Bytes> + Send + Unpin + 'static,
 {
+    type Subscription = Subscription;
+
+    fn poll_next(
+        &mut self,
+        subscription: &mut Subscription,
+        cx: &mut Context<'_>,
+        due: &mut VecDeque<Bytes>,
+    ) -> Poll<Delivery> {
+        subscription.poll_next(cx, due)
+    }
+
     fn opening(&mut self) -> Option<Bytes> {
         None
     }
@@ -134,8 +198,8 @@ where
         }
     }
 
-    fn parting(&mut self) -> Option<Bytes> {
-        None
+    fn parting(&mut self) -> Ending {
+        Ending { last_frame: None, is_clean: false }
     }
 }
 

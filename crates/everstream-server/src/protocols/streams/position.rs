@@ -6,11 +6,12 @@
 
 use std::fmt;
 
+use everstream_hub::StreamState;
 use everstream_log::Offset;
 
 use super::invalid_parameter;
 use super::query::Query;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Where a bounded read starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,39 @@ impl ReadFrom {
                 let detail = "`offset` is neither `-1`, `now` nor a `Stream-Next-Offset` of this server";
                 invalid_parameter("offset", text, &Position(Offset(42)).to_string(), detail)
             }),
+        }
+    }
+
+    /// The same for a live read, which has to say where it starts.
+    ///
+    /// # Errors
+    /// `missing_parameter`, or as [`ReadFrom::parse`].
+    pub(super) fn parse_live(query: &Query) -> Result<Self, Problem> {
+        if query.one("offset")?.is_none() {
+            let problem = Problem::new(Code::MissingParameter, "a live read says with `offset` where it starts");
+            return Err(problem.about("offset", "", "-1"));
+        }
+        Self::parse(query)
+    }
+
+    /// The offset in a stream that is in `state`.
+    ///
+    /// # Errors
+    /// `offset_beyond_tail`, `offset_trimmed`.
+    pub(super) fn resolve(self, state: &StreamState) -> Result<Offset, Problem> {
+        let refused = |at: Offset, code: Code, detail: &str, held: Offset| {
+            Err(Problem::new(code, detail).about("offset", Position(at).to_string(), Position(held).to_string()))
+        };
+        match self {
+            Self::Start => Ok(state.first),
+            Self::Now => Ok(state.tail),
+            Self::At(at) if at > state.tail => {
+                refused(at, Code::OffsetBeyondTail, "`offset` is after the last record", state.tail)
+            }
+            Self::At(at) if at < state.first => {
+                refused(at, Code::OffsetTrimmed, "`offset` is before the first record held", state.first)
+            }
+            Self::At(at) => Ok(at),
         }
     }
 }

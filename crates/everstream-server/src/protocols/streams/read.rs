@@ -1,13 +1,14 @@
 //! `GET` without a live mode: a bounded read in the stream's own type.
 
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use everstream_hub::{ContentKind, End};
+use everstream_hub::{End, Stream, StreamState};
 use everstream_log::{Offset, ReadLimit, Record};
-use http::HeaderValue;
-use http::header::VARY;
+use http::header::{CACHE_CONTROL, ETAG, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::entity_tag::EntityTag;
 use super::head::{self, CLOSE_REASON, CLOSED, NEXT_OFFSET, TRUE, UP_TO_DATE};
+use super::joined::join;
 use super::not_acceptable;
 use super::position::{Position, ReadFrom};
 use super::query::Query;
@@ -19,88 +20,103 @@ use crate::problem::Problem;
 /// One answer's share of a stream; `Stream-Next-Offset` leads to the next one.
 const PAGE: ReadLimit = ReadLimit { records_max: 16_384, bytes_max: 1 << 20 };
 
+/// May be kept by the client itself, but asked about each time: the next append belongs to the same answer, and a stream
+/// may be deleted and made anew under its URL. A client that has it all is told so without a read.
+const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// Consecutive records and how the stream stood just behind the read.
+pub(super) struct Page {
+    pub(super) start: Offset,
+    pub(super) records: Vec<Record>,
+    /// Taken after the read: who is told to be up to date, or at the end, has everything that was there by then.
+    pub(super) state: StreamState,
+}
+
 /// Records from `offset` on, up to one page.
 pub(super) async fn read(
     app: &App,
     grant: &Grant<Read>,
-    accept: Accept<'_>,
+    headers: &HeaderMap,
     query: &Query,
 ) -> Result<Response, Problem> {
     let wanted = ReadFrom::parse(query)?;
     let stream = app.hub.stream(grant.stream()).await?;
+    check_accept(&stream, headers)?;
+    let state = stream.state();
+    let start = wanted.resolve(&state)?;
+    if wanted == ReadFrom::Now {
+        stream.touch();
+        return Ok(Page { start, records: Vec::new(), state }.respond(&stream, StatusCode::OK));
+    }
+    let tag = EntityTag::of(&state, start, state.tail);
+    if tag.is_held_by(headers) {
+        // The tag says that one page reached from here to the tail, which has not moved.
+        stream.touch();
+        return Ok(not_modified(&state, tag));
+    }
+    let page = Page::read(&stream, start).await?;
+    let tag = page.tag();
+    if tag.is_held_by(headers) {
+        return Ok(not_modified(&page.state, tag));
+    }
+    let mut response = page.respond(&stream, StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, REVALIDATED);
+    headers.insert(ETAG, tag.to_value());
+    Ok(response)
+}
+
+/// Whether the client takes the stream's own type.
+pub(super) fn check_accept(stream: &Stream, headers: &HeaderMap) -> Result<(), Problem> {
     let own_type = stream.settings().content_type.as_str();
-    if !accept.allows(own_type) {
-        return Err(not_acceptable(own_type));
-    }
-    let before = stream.state();
-    let (from, records) = match wanted {
-        ReadFrom::Now => (before.tail, Vec::new()),
-        ReadFrom::Start => (before.first, stream.read(before.first, PAGE).await?),
-        ReadFrom::At(from) => (from, stream.read(from, PAGE).await?),
-    };
-    let next = Offset(from.0 + records.len() as u64);
-    // Judged after the read: who is told to be up to date, or at the end, has everything that was there by then.
-    let after = stream.state();
-    let mut headers = head::describe(&after);
-    headers.insert(NEXT_OFFSET, head::offset(Position(next)));
+    if Accept::of(headers).allows(own_type) { Ok(()) } else { Err(not_acceptable(own_type)) }
+}
+
+fn not_modified(state: &StreamState, tag: EntityTag) -> Response {
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(CACHE_CONTROL, REVALIDATED);
+    headers.insert(ETAG, tag.to_value());
     headers.insert(VARY, HeaderValue::from_static("Accept"));
-    if next == after.tail {
-        headers.insert(UP_TO_DATE, TRUE);
-    } else if let Some(End::Closed(_)) = after.end {
-        headers.remove(CLOSED);
-        headers.remove(CLOSE_REASON);
+    if let Ok(epoch) = HeaderValue::try_from(state.epoch.as_str()) {
+        headers.insert(crate::sse_body::STREAM_EPOCH, epoch);
     }
-    Ok((headers, join(stream.content(), &records)).into_response())
+    (StatusCode::NOT_MODIFIED, headers).into_response()
 }
 
-/// The records as one body of the stream's type.
-fn join(content: ContentKind, records: &[Record]) -> Bytes {
-    let (open, between, close) = match content {
-        // A stored event has no blank line; with one after it, it is an event again.
-        ContentKind::EventStream => ("", "\n", if records.is_empty() { "" } else { "\n" }),
-        ContentKind::Json => ("[", ",", "]"),
-        ContentKind::Text | ContentKind::Binary => ("", "", ""),
-    };
-    let size: usize = records.iter().map(|record| record.data.len() + between.len()).sum();
-    let mut out = Vec::with_capacity(size + open.len() + close.len());
-    out.extend_from_slice(open.as_bytes());
-    for (index, record) in records.iter().enumerate() {
-        if index > 0 {
-            out.extend_from_slice(between.as_bytes());
+impl Page {
+    /// The page that begins at `start`.
+    ///
+    /// # Errors
+    /// As [`Stream::read`].
+    pub(super) async fn read(stream: &Stream, start: Offset) -> Result<Self, Problem> {
+        let records = stream.read(start, PAGE).await?;
+        Ok(Self { start, records, state: stream.state() })
+    }
+
+    fn next(&self) -> Offset {
+        self.start.plus(self.records.len() as u64)
+    }
+
+    fn tag(&self) -> EntityTag {
+        EntityTag::of(&self.state, self.start, self.next())
+    }
+
+    /// The records as a body, and in the head where they lead. Nobody keeps it, unless the caller says otherwise.
+    pub(super) fn respond(&self, stream: &Stream, status: StatusCode) -> Response {
+        let next = self.next();
+        let mut headers = head::describe(&self.state);
+        headers.insert(NEXT_OFFSET, head::offset(Position(next)));
+        headers.insert(VARY, HeaderValue::from_static("Accept"));
+        if next == self.state.tail {
+            headers.insert(UP_TO_DATE, TRUE);
+        } else if let Some(End::Closed(_)) = self.state.end {
+            headers.remove(CLOSED);
+            headers.remove(CLOSE_REASON);
         }
-        out.extend_from_slice(&record.data);
-    }
-    out.extend_from_slice(close.as_bytes());
-    out.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use everstream_log::Timestamp;
-
-    use super::*;
-
-    fn joined(content: ContentKind, data: &[&'static str]) -> String {
-        let record = |data: &&'static str| Record {
-            offset: Offset::ZERO,
-            time: Timestamp::default(),
-            data: Bytes::from_static(data.as_bytes()),
-        };
-        let records: Vec<Record> = data.iter().map(record).collect();
-        String::from_utf8(join(content, &records).to_vec()).unwrap()
-    }
-
-    #[test]
-    fn each_type_is_joined_in_its_own_way() {
-        assert_eq!(joined(ContentKind::EventStream, &["data: a\n", "data: b\n"]), "data: a\n\ndata: b\n\n");
-        assert_eq!(joined(ContentKind::Json, &["1", "[2]"]), "[1,[2]]");
-        assert_eq!(joined(ContentKind::Text, &["a", "b"]), "ab");
-    }
-
-    #[test]
-    fn nothing_is_an_empty_body_or_an_empty_array() {
-        assert_eq!(joined(ContentKind::EventStream, &[]), "");
-        assert_eq!(joined(ContentKind::Json, &[]), "[]");
-        assert_eq!(joined(ContentKind::Binary, &[]), "");
+        if status == StatusCode::NO_CONTENT {
+            return (status, headers).into_response();
+        }
+        let body = join(stream.content(), self.records.iter().map(|record| &record.data));
+        (status, headers, body).into_response()
     }
 }

@@ -36,10 +36,11 @@ async fn a_stream_is_made_appended_to_and_closed() {
     .assert_eq(&app.transcript("chat/1", append).await);
     expect![[r#"
         200
-        cache-control: no-store
+        cache-control: private, no-cache
         content-length: 23
         content-type: application/json
         cross-origin-resource-policy: same-origin
+        etag: "<epoch>-0-3-end"
         stream-close-reason: failed
         stream-closed: true
         stream-epoch: <epoch>

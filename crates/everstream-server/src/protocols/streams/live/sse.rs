@@ -1,0 +1,144 @@
+//! `GET ?live=sse`: an event stream of batches, for clients of Durable Streams and for a plain EventSource.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::response::Response;
+use bytes::Bytes;
+use everstream_hub::{BatchPlace, BatchSubscription, Delivery, DueBatch, End, EventId, Reset, Stream};
+use everstream_log::{Clock, Epoch};
+use http::HeaderMap;
+
+use super::cursor::Cursor;
+use super::wire::{self, Control};
+use crate::accept::{Accept, EVENT_STREAM};
+use crate::access::{Grant, Read};
+use crate::app::App;
+use crate::last_event_id;
+use crate::problem::Problem;
+use crate::protocols::streams::position::ReadFrom;
+use crate::protocols::streams::query::Query;
+use crate::protocols::streams::{head, not_acceptable, subscribe};
+use crate::sse_body::{self, Ending, PulseConfig, SseBody, Voice};
+
+/// A subscription in batches from `offset`, or from the `Last-Event-ID` of an EventSource that comes back.
+pub(super) async fn get(
+    app: &App,
+    grant: &Grant<Read>,
+    headers: &HeaderMap,
+    query: &Query,
+) -> Result<Response, Problem> {
+    let wanted = ReadFrom::parse_live(query)?;
+    if !Accept::of(headers).allows(EVENT_STREAM) {
+        return Err(not_acceptable(EVENT_STREAM));
+    }
+    let stream = app.hub.stream(grant.stream()).await?;
+    let (start, reset) = match last_event_id::presented(headers) {
+        None => (wanted.resolve(&stream.state())?, None),
+        Some(presented) => {
+            let opening = stream.resume(presented);
+            if opening.has_seen_end {
+                return Ok(subscribe::seen_to_the_end(&stream));
+            }
+            (opening.from, opening.reset)
+        }
+    };
+    let subscription = stream.subscribe_in_batches(start, wire::batch)?;
+    let voice = Batches::new(app, &stream, EventId::new(stream.epoch(), start), reset, query);
+    let pulse = PulseConfig { keep_alive: app.config.keep_alive.get(), age_max: app.config.max_subscription_age.get() };
+    let body = SseBody::new(subscription, voice, pulse, app.hub.tasks().draining());
+    let mut response = sse_body::respond(body);
+    let headers = std::mem::take(response.headers_mut());
+    *response.headers_mut() = head::subscription(stream.content(), headers);
+    Ok(response)
+}
+
+/// For clients of Durable Streams: batches as they are shared, and control events of its own where those do not fit.
+struct Batches {
+    /// What to begin with.
+    opening: Option<Bytes>,
+    epoch: Epoch,
+    cursor: Cursor,
+    clock: Arc<dyn Clock>,
+    retry: Duration,
+    random: fastrand::Rng,
+}
+
+impl Batches {
+    fn new(app: &App, stream: &Stream, start: EventId, reset: Option<Reset>, query: &Query) -> Self {
+        let (clock, mut random) = (Arc::clone(app.hub.clock()), fastrand::Rng::new());
+        let cursor = Cursor::of(query, clock.now(), &mut random);
+        let mut opening = Vec::with_capacity(192);
+        sse_body::control::retry(&mut opening, sse_body::jittered(app.config.retry, &mut random));
+        if let Some(reset) = reset {
+            sse_body::control::reset(&mut opening, reset);
+        }
+        let state = stream.state();
+        if state.end.is_none() && state.tail == start.next {
+            // A client at the tail has to learn that it is there.
+            wire::control(&mut opening, start, &Control::newest(start, cursor.at(clock.now())));
+        }
+        Self { opening: Some(opening.into()), epoch: stream.epoch(), cursor, clock, retry: app.config.retry, random }
+    }
+
+    fn retry_alone(&mut self) -> Bytes {
+        let mut out = Vec::with_capacity(16);
+        sse_body::control::retry(&mut out, sse_body::jittered(self.retry, &mut self.random));
+        everstream_codec::encode::end(&mut out);
+        out.into()
+    }
+}
+
+impl Voice for Batches {
+    type Subscription = BatchSubscription;
+
+    fn opening(&mut self) -> Option<Bytes> {
+        self.opening.take()
+    }
+
+    fn poll_next(
+        &mut self,
+        subscription: &mut BatchSubscription,
+        cx: &mut Context<'_>,
+        due: &mut VecDeque<Bytes>,
+    ) -> Poll<Delivery> {
+        let now = self.clock.now();
+        let (epoch, cursor) = (self.epoch, self.cursor);
+        subscription.poll_next(cx, &mut |batch: DueBatch| {
+            let id = EventId::new(epoch, batch.next);
+            let own = match batch.place {
+                BatchPlace::Newest if cursor.is_common(now) => return due.push_back(batch.frame.whole),
+                BatchPlace::Newest => Control::newest(id, cursor.at(now)),
+                BatchPlace::Amid => Control::amid(id, cursor.at(now)),
+                // Its control event is that of the end.
+                BatchPlace::Last => return due.push_back(batch.frame.data),
+            };
+            let mut control = Vec::with_capacity(160);
+            wire::control(&mut control, id, &own);
+            due.extend([batch.frame.data, control.into()]);
+        })
+    }
+
+    /// The connection ends behind this either way; only a close makes it an end of the stream.
+    fn ending(&mut self, end: &End, tail: EventId) -> Ending {
+        let last_frame = match end {
+            End::Closed(closure) => {
+                let mut out = Vec::with_capacity(192);
+                let id = EventId::end(tail.epoch, tail.next);
+                wire::control(&mut out, id, &Control::closed(id, closure.reason));
+                Some(out.into())
+            }
+            // The stream is gone and has no position any more: whoever comes back is answered so.
+            End::Deleted | End::Expired => None,
+        };
+        Ending { last_frame, is_clean: true }
+    }
+
+    /// Clean: in this protocol a connection that ends without `streamClosed` is one to be taken up again, and its clients
+    /// take an unclean end for a failure.
+    fn parting(&mut self) -> Ending {
+        Ending { last_frame: Some(self.retry_alone()), is_clean: true }
+    }
+}

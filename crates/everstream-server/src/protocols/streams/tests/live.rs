@@ -1,0 +1,4 @@
+//! `live=long-poll` and `live=sse`.
+
+mod long_poll;
+mod sse;

@@ -9,6 +9,9 @@ pub struct HubConfig {
     pub record_bytes_max: usize,
     /// The most bytes of record data one stream may hold.
     pub stream_bytes_max: u64,
+    /// The most producers that may ever append to one stream; each leaves a row in the log for as long as the stream is
+    /// there, so that its retries are known for ever.
+    pub producers_per_stream_max: u64,
     /// The most subscriptions of one stream.
     pub subscribers_per_stream_max: usize,
     /// The most bytes of recent frames a live stream keeps in memory; who is further behind reads the log.
@@ -34,6 +37,7 @@ impl Default for HubConfig {
         Self {
             record_bytes_max: 1 << 20,
             stream_bytes_max: 1 << 30,
+            producers_per_stream_max: 10_000,
             subscribers_per_stream_max: 100_000,
             ring_bytes_max: 256 << 10,
             ring_frames_max: 1024,

@@ -1,7 +1,9 @@
 //! Making streams.
 
 use bytes::Bytes;
-use everstream_log::{Alias, Create, Epoch, Expiry, NewRecord, Origin, Settings, StreamName, Timestamp};
+use everstream_log::{
+    Alias, Create, Epoch, Expiry, NewRecord, Origin, Sequencing, Settings, StreamName, Timestamp, Verdict, judge,
+};
 
 use crate::hub::{ATTEMPTS_MAX, Shared, restless};
 use crate::live_stream::LiveStream;
@@ -30,6 +32,8 @@ pub struct CreateStream {
     pub records: Vec<Bytes>,
     /// Set when it is closed from the start.
     pub close: Option<Close>,
+    /// Set when its publisher numbers its appends, of which the making is the first.
+    pub sequencing: Option<Sequencing>,
 }
 
 /// A stream that is there now.
@@ -55,6 +59,7 @@ impl CreateStream {
             annotation: Bytes::new(),
             records: Vec::new(),
             close: None,
+            sequencing: None,
         }
     }
 }
@@ -64,12 +69,13 @@ impl Hub {
     /// expiry, closed or not) is answered as it is.
     ///
     /// # Errors
-    /// `StreamExists` with other settings, `AliasTaken`, `RecordTooLarge`, `Overloaded`, `ReadOnly`, `Storage`.
+    /// `StreamExists` with other settings, `AliasTaken`, `ProducerGap`, `RecordTooLarge`, `Overloaded`, `ReadOnly`, `Storage`.
     ///
     /// # Cancel safety
     /// A dropped call may have made the stream or not.
     pub async fn create(&self, create: CreateStream) -> Result<Created, Error> {
         self.check_size(&create.records)?;
+        check_first(create.sequencing.as_ref())?;
         for _ in 0..ATTEMPTS_MAX {
             match self.stream(&create.name).await {
                 Ok(stream) if stream.matches(&create) => return Ok(Created { stream, is_new: false }),
@@ -110,7 +116,7 @@ impl Hub {
                 fork: None,
                 records,
                 closure: create.close.as_ref().map(|close| close.at(now)),
-                sequencing: None,
+                sequencing: create.sequencing.clone().map(Box::new),
             })
             .await?;
         let live = LiveStream::new(head, create.name.clone(), self.home.clone(), &shared.config);
@@ -146,4 +152,16 @@ impl Shared {
 
 fn exists(stream: &Stream) -> Error {
     Error::new(ErrorKind::StreamExists, format!("stream {} is there with other settings", stream.name()))
+}
+
+/// A producer of which the stream knows nothing begins with 0.
+fn check_first(sequencing: Option<&Sequencing>) -> Result<(), Error> {
+    let Some(mark) = sequencing.and_then(|sequencing| sequencing.producer.as_ref()) else { return Ok(()) };
+    match judge(None, mark.epoch, mark.seq) {
+        Verdict::Gap { expected } => {
+            let context = format!("producer {} makes a stream with {}, but {expected} comes first", mark.id, mark.seq);
+            Err(Error::new(ErrorKind::ProducerGap { expected }, context))
+        }
+        _ => Ok(()),
+    }
 }

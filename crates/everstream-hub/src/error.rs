@@ -22,6 +22,22 @@ pub enum ErrorKind {
     AliasTaken,
     /// The stream is closed: nothing can be appended.
     StreamClosed,
+    /// A later epoch of the same producer has appended.
+    ProducerFenced {
+        /// That epoch.
+        epoch: u64,
+    },
+    /// Appends of the producer before this one are missing.
+    ProducerGap {
+        /// The number that comes next.
+        expected: u64,
+    },
+    /// A producer's new epoch begins with another number than 0.
+    ProducerLateStart,
+    /// As many producers have appended to the stream as may.
+    ProducersFull,
+    /// The publisher's own position is not after the stream's last one.
+    StreamSeqRegressed,
     /// The position is before the first record held.
     OffsetTrimmed,
     /// The position is after the tail.
@@ -70,6 +86,11 @@ impl Error {
 
     pub(crate) fn not_found(name: &everstream_log::StreamName) -> Self {
         Self::new(ErrorKind::StreamNotFound, format!("no stream {name}"))
+    }
+
+    /// The writer answered an append as something that it was not asked to be.
+    pub(crate) fn unsettled() -> Self {
+        Self::new(ErrorKind::Storage, "an append was settled without its producer's state")
     }
 
     pub(crate) fn draining() -> Self {

@@ -1,5 +1,7 @@
 //! A stream in memory: its tail, its end and who waits for either.
 
+pub(crate) mod sequence;
+
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_log::{
-    Closure, Entry, Epoch, Expiry, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, Timestamp,
+    Closure, Entry, Epoch, Expiry, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, StreamSeq, Timestamp,
 };
 use slab::Slab;
 use tokio::sync::Notify;
@@ -17,6 +19,7 @@ use crate::alarm::{Alarm, Waiter, Wakers};
 use crate::batch::{BatchFrame, BatchPlace, BatchRing, DueBatch, EncodeBatch, RingBounds};
 use crate::deadline::Deadline;
 use crate::home::Home;
+use crate::producer::Seats;
 use crate::resume::Held;
 use crate::ring::Ring;
 use crate::stream::{Append, End};
@@ -41,6 +44,8 @@ pub(crate) struct LiveStream {
     pub(crate) ending: Notify,
     /// Notified when the first subscription comes and when the last one goes.
     pub(crate) audience: Notify,
+    /// Of the producers that appended lately.
+    pub(crate) seats: Seats,
     state: Mutex<State>,
 }
 
@@ -53,17 +58,23 @@ struct State {
     first: Offset,
     bytes: u64,
     end: Option<End>,
+    /// The last position a publisher gave.
+    stream_seq: Option<StreamSeq>,
+    /// How many producers have appended.
+    producers: u64,
     /// One per subscription.
     waiters: Slab<Waiter>,
     plan: Plan,
 }
 
 /// What the writer has promised to appends that are not acknowledged yet. Only the writer looks at it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Plan {
     next: Offset,
     bytes: u64,
     closes: bool,
+    stream_seq: Option<StreamSeq>,
+    producers: u64,
 }
 
 /// What a subscription at some offset finds.
@@ -81,7 +92,13 @@ pub(crate) enum Found {
 
 impl LiveStream {
     pub(crate) fn new(head: StreamHead, name: StreamName, home: Home, config: &HubConfig) -> Self {
-        let plan = Plan { next: head.tail, bytes: head.bytes, closes: head.closure.is_some() };
+        let plan = Plan {
+            next: head.tail,
+            bytes: head.bytes,
+            closes: head.closure.is_some(),
+            stream_seq: head.stream_seq.clone(),
+            producers: head.producers,
+        };
         let state = State {
             ring: Ring::new(head.tail, config.ring_bytes_max, config.ring_frames_max),
             batches: None,
@@ -89,6 +106,8 @@ impl LiveStream {
             first: head.first,
             bytes: head.bytes,
             end: head.closure.map(End::Closed),
+            stream_seq: head.stream_seq,
+            producers: head.producers,
             waiters: Slab::new(),
             plan,
         };
@@ -104,6 +123,7 @@ impl LiveStream {
             used_ms: AtomicU64::new(0),
             ending: Notify::new(),
             audience: Notify::new(),
+            seats: Seats::default(),
             state: Mutex::new(state),
         }
     }
@@ -204,12 +224,28 @@ impl LiveStream {
     /// Gives an append its place behind everything planned before it.
     pub(crate) fn plan(&self, append: &Append, now: Timestamp, bytes_max: u64) -> Result<Entry, Error> {
         let mut state = self.state();
-        if matches!(state.end, Some(End::Deleted | End::Expired)) {
-            return Err(Error::not_found(&self.name));
+        self.check_there(&state)?;
+        self.check_open(&state)?;
+        let first = self.place(&mut state, append, bytes_max)?;
+        drop(state);
+        Ok(self.entry(append, first, now))
+    }
+
+    fn check_there(&self, state: &State) -> Result<(), Error> {
+        match state.end {
+            Some(End::Deleted | End::Expired) => Err(Error::not_found(&self.name)),
+            Some(End::Closed(_)) | None => Ok(()),
         }
+    }
+
+    fn check_open(&self, state: &State) -> Result<(), Error> {
         if state.plan.closes {
             return Err(Error::new(ErrorKind::StreamClosed, format!("stream {} is closed", self.name)));
         }
+        Ok(())
+    }
+
+    fn place(&self, state: &mut State, append: &Append, bytes_max: u64) -> Result<Offset, Error> {
         let bytes: u64 = append.records.iter().map(|data| data.len() as u64).sum();
         if state.plan.bytes.saturating_add(bytes) > bytes_max {
             let context = format!("stream {} holds {} of {bytes_max} bytes", self.name, state.plan.bytes);
@@ -219,17 +255,25 @@ impl LiveStream {
         state.plan.next = first.plus(append.records.len() as u64);
         state.plan.bytes += bytes;
         state.plan.closes = append.close.is_some();
-        drop(state);
+        Ok(first)
+    }
+
+    fn entry(&self, append: &Append, first: Offset, now: Timestamp) -> Entry {
         let records = append.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
         let closure = append.close.as_ref().map(|close| close.at(now));
-        Ok(Entry { stream: self.key, first, records, closure, sequencing: None })
+        Entry { stream: self.key, first, records, closure, sequencing: None }
     }
 
     /// Forgets what was planned and not acknowledged, after a failed commit.
     pub(crate) fn forget_plan(&self) {
         let mut state = self.state();
-        state.plan =
-            Plan { next: state.ring.tail(), bytes: state.bytes, closes: matches!(state.end, Some(End::Closed(_))) };
+        state.plan = Plan {
+            next: state.ring.tail(),
+            bytes: state.bytes,
+            closes: matches!(state.end, Some(End::Closed(_))),
+            stream_seq: state.stream_seq.clone(),
+            producers: state.producers,
+        };
     }
 
     /// Makes acknowledged records visible and wakes who waits. Cannot fail or wait.

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everstream_log::{CloseReason, Closure, Epoch, Offset, ReadLimit, Record, Settings, StreamName, Timestamp};
+use everstream_log::{
+    CloseReason, Closure, Epoch, Offset, ProducerState, ReadLimit, Record, Sequencing, Settings, StreamName, StreamSeq,
+    Timestamp,
+};
 use tokio::sync::oneshot;
 
 use crate::hub::Hub;
 use crate::live_stream::LiveStream;
+use crate::live_stream::sequence::Ticket;
 use crate::writer::Command;
 use crate::{BatchSubscription, ContentKind, EncodeBatch, Error, ErrorKind, Opening, Start, Subscription};
 
@@ -45,6 +49,16 @@ pub struct Appended {
     pub next: Offset,
     /// Set when the stream was closed with it.
     pub closure: Option<Closure>,
+}
+
+/// What came of an append that its publisher numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sequenced {
+    /// It is in the log now.
+    Accepted(Appended),
+    /// It was before; nothing was appended. This is the last append of its producer that was accepted, the same or a
+    /// later one of the same epoch.
+    Duplicate(ProducerState),
 }
 
 /// The end of a stream for whoever reads it.
@@ -156,6 +170,12 @@ impl Stream {
         }
     }
 
+    /// The last position that a publisher gave its append.
+    #[must_use]
+    pub fn stream_seq(&self) -> Option<StreamSeq> {
+        self.live.stream_seq()
+    }
+
     /// Appends in one atomic step and returns once it holds at the log's durability; from then on every subscriber sees it.
     ///
     /// Waits while the writer's queue is full.
@@ -167,6 +187,38 @@ impl Stream {
     /// # Cancel safety
     /// A dropped call has either not begun or takes full effect: the writer finishes what it was given.
     pub async fn append(&self, append: Append) -> Result<Appended, Error> {
+        match self.settle(append, None).await? {
+            Sequenced::Accepted(appended) => Ok(appended),
+            Sequenced::Duplicate(_) => Err(Error::unsettled()),
+        }
+    }
+
+    /// As [`Stream::append`], for an append that its publisher numbers, so that sending it again is harmless.
+    ///
+    /// An append that its producer has had accepted before is a [`Sequenced::Duplicate`] whatever its records are, also
+    /// once the stream is closed; one that is on its way right now is waited for first. The numbers are in the log in the
+    /// same atomic step as the records.
+    ///
+    /// # Errors
+    /// `ProducerFenced`, `StreamClosed`, `ProducerGap`, `ProducerLateStart`, `StreamSeqRegressed`, `ProducersFull`, judged
+    /// in this order, and those of [`Stream::append`]: nothing was appended and no number has moved.
+    ///
+    /// # Cancel safety
+    /// As [`Stream::append`].
+    pub async fn append_sequenced(&self, append: Append, sequencing: Sequencing) -> Result<Sequenced, Error> {
+        let seat = match &sequencing.producer {
+            None => None,
+            Some(mark) => {
+                let seat = self.live.seats.take(&mark.id);
+                seat.load(&*self.hub.shared.log, self.live.key, &mark.id).await?;
+                Some(seat)
+            }
+        };
+        let ticket = Ticket { sequencing: Box::new(sequencing), seat };
+        self.settle(append, Some(Box::new(ticket))).await
+    }
+
+    async fn settle(&self, append: Append, ticket: Option<Box<Ticket>>) -> Result<Sequenced, Error> {
         let bytes_max = self.hub.shared.config.record_bytes_max;
         if let Some(large) = append.records.iter().find(|data| data.len() > bytes_max) {
             let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
@@ -174,7 +226,7 @@ impl Stream {
         }
         self.hub.shared.touch(&self.live);
         let (reply, answer) = oneshot::channel();
-        let command = Command::Append { live: Arc::clone(&self.live), append, reply };
+        let command = Command::Append { live: Arc::clone(&self.live), append, ticket, reply };
         self.live.home.writer.send(command).await.map_err(|_| Error::draining())?;
         answer.await.map_err(|_| Error::draining())?
     }

@@ -3,21 +3,26 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everstream_log::{Clock, Entry, Log, Offset};
+use everstream_log::{Clock, Entry, Log, Offset, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, BatchFrame};
 use crate::frame::encode_frames;
 use crate::live_stream::LiveStream;
-use crate::stream::{Append, Appended, End};
+use crate::live_stream::sequence::{Planning, Pledge, Ticket};
+use crate::producer::Seat;
+use crate::stream::{Append, Appended, End, Sequenced};
 use crate::{Error, HubConfig};
+
+/// Where the answer to an append goes.
+pub(crate) type Reply = oneshot::Sender<Result<Sequenced, Error>>;
 
 /// What a writer is asked to do. Whoever sends one has decided: a sender that goes away changes nothing.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Append to a stream.
-    Append { live: Arc<LiveStream>, append: Append, reply: oneshot::Sender<Result<Appended, Error>> },
+    Append { live: Arc<LiveStream>, append: Append, ticket: Option<Box<Ticket>>, reply: Reply },
     /// Take a stream out of the log, behind every append before it.
     Remove { live: Arc<LiveStream>, end: End, reply: oneshot::Sender<Result<(), Error>> },
 }
@@ -27,9 +32,16 @@ pub(crate) enum Command {
 pub(crate) struct Writer {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) stream_bytes_max: u64,
+    pub(crate) bounds: Bounds,
     pub(crate) closed_ttl: std::time::Duration,
     pub(crate) commands: mpsc::Receiver<Command>,
+}
+
+/// What one stream may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) stream_bytes_max: u64,
+    pub(crate) producers_max: u64,
 }
 
 /// An append that has its place but is not acknowledged.
@@ -39,7 +51,15 @@ struct Planned {
     batch: Option<BatchFrame>,
     bytes: u64,
     appended: Appended,
-    reply: oneshot::Sender<Result<Appended, Error>>,
+    /// Set when its publisher numbers it.
+    pledge: Option<Box<Pledge>>,
+    reply: Reply,
+}
+
+/// A retry of an append that may not be acknowledged yet: it is answered when that is.
+struct Echo {
+    seat: Arc<Seat>,
+    reply: Reply,
 }
 
 /// The appends of one commit.
@@ -47,6 +67,7 @@ struct Planned {
 struct Round {
     entries: Vec<Entry>,
     planned: Vec<Planned>,
+    echoes: Vec<Echo>,
 }
 
 impl Writer {
@@ -56,8 +77,9 @@ impl Writer {
         config: &HubConfig,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
-        let (stream_bytes_max, closed_ttl) = (config.stream_bytes_max, config.closed_ttl);
-        Self { log, clock, stream_bytes_max, closed_ttl, commands }
+        let bounds =
+            Bounds { stream_bytes_max: config.stream_bytes_max, producers_max: config.producers_per_stream_max };
+        Self { log, clock, bounds, closed_ttl: config.closed_ttl, commands }
     }
 
     /// Runs until the process has ended all work, and answers whatever was asked before that.
@@ -80,7 +102,10 @@ impl Writer {
         let mut round = Round::default();
         for command in commands.drain(..) {
             match command {
-                Command::Append { live, append, reply } => self.plan(&mut round, live, &append, reply),
+                Command::Append { live, append, ticket: None, reply } => self.plan(&mut round, live, &append, reply),
+                Command::Append { live, append, ticket: Some(ticket), reply } => {
+                    self.plan_sequenced(&mut round, live, &append, *ticket, reply);
+                }
                 Command::Remove { live, end, reply } => {
                     self.finish(std::mem::take(&mut round)).await;
                     // Whether the asker still listens is not our affair.
@@ -92,63 +117,56 @@ impl Writer {
     }
 
     /// Gives an append its place in the round.
-    fn plan(
-        &self,
-        round: &mut Round,
-        live: Arc<LiveStream>,
-        append: &Append,
-        reply: oneshot::Sender<Result<Appended, Error>>,
-    ) {
-        let entry = match live.plan(append, self.clock.now(), self.stream_bytes_max) {
-            Ok(entry) => entry,
-            Err(error) => {
-                let _ = reply.send(Err(error));
-                return;
-            }
-        };
-        let mut frames = Vec::with_capacity(append.records.len());
-        encode_frames(live.content, live.epoch, entry.first, append.records.iter(), &mut frames);
-        let bytes = append.records.iter().map(|data| data.len() as u64).sum();
-        let next = entry.first.plus(append.records.len() as u64);
-        let batch = self.batch(&live, &append.records, next, bytes);
-        let appended = Appended { first: entry.first, next, closure: entry.closure.clone() };
-        round.entries.push(entry);
-        round.planned.push(Planned { live, frames, batch, bytes, appended, reply });
+    fn plan(&self, round: &mut Round, live: Arc<LiveStream>, append: &Append, reply: Reply) {
+        let now = self.clock.now();
+        match live.plan(append, now, self.bounds.stream_bytes_max) {
+            Ok(entry) => round.place(live, append, entry, now, None, reply),
+            // Whether the asker still listens is not our affair, here and below.
+            Err(error) => drop(reply.send(Err(error))),
+        }
     }
 
-    /// The records as one batch, if anybody follows in batches.
-    fn batch(&self, live: &LiveStream, records: &[Bytes], next: Offset, bytes: u64) -> Option<BatchFrame> {
-        let encode = live.batch_encoder(usize::try_from(bytes).ok()?).filter(|_| !records.is_empty())?;
-        Some(encode(&Batch { content: live.content, epoch: live.epoch, records, next, now: self.clock.now() }))
+    /// The same for an append that its publisher numbers.
+    fn plan_sequenced(&self, round: &mut Round, live: Arc<LiveStream>, append: &Append, ticket: Ticket, reply: Reply) {
+        let now = self.clock.now();
+        match live.plan_sequenced(append, ticket, now, &self.bounds) {
+            Ok(Planning::Placed(entry, pledge)) => round.place(live, append, entry, now, Some(pledge), reply),
+            Ok(Planning::Duplicate(seat)) => round.echoes.push(Echo { seat, reply }),
+            Err(error) => drop(reply.send(Err(error))),
+        }
     }
 
     /// Persists, then publishes: the one place that makes records visible (invariant 2). It runs in the writer's task, so
     /// that no dropped request can stop between the two.
     async fn finish(&self, round: Round) {
-        if round.entries.is_empty() {
-            return;
-        }
-        match self.log.commit(round.entries).await.map_err(Error::from) {
+        let Round { entries, planned, echoes } = round;
+        let committed = if entries.is_empty() { Ok(()) } else { self.log.commit(entries).await.map_err(Error::from) };
+        match &committed {
             Ok(()) => {
-                for planned in round.planned {
+                for planned in planned {
                     self.publish(planned).await;
                 }
             }
             Err(error) => {
-                for planned in round.planned {
-                    planned.live.forget_plan();
-                    let _ = planned.reply.send(Err(error.share()));
+                for planned in planned {
+                    planned.forget(error);
                 }
             }
+        }
+        for echo in echoes {
+            echo.answer(&committed);
         }
     }
 
     async fn publish(&self, planned: Planned) {
-        let Planned { live, frames, batch, bytes, appended, reply } = planned;
+        let Planned { live, frames, batch, bytes, appended, pledge, reply } = planned;
         let closure = appended.closure.clone();
         let is_closed = closure.is_some();
         live.publish(frames, batch, bytes, closure);
-        let _ = reply.send(Ok(appended));
+        if let Some(pledge) = pledge {
+            live.redeem(*pledge);
+        }
+        let _ = reply.send(Ok(Sequenced::Accepted(appended)));
         if is_closed {
             self.keep_closed(&live).await;
         }
@@ -173,5 +191,54 @@ impl Writer {
         self.log.delete(&live.name, live.key).await?;
         live.vanish(end);
         Ok(())
+    }
+}
+
+impl Round {
+    fn place(
+        &mut self,
+        live: Arc<LiveStream>,
+        append: &Append,
+        entry: Entry,
+        now: Timestamp,
+        pledge: Option<Box<Pledge>>,
+        reply: Reply,
+    ) {
+        let mut frames = Vec::with_capacity(append.records.len());
+        encode_frames(live.content, live.epoch, entry.first, append.records.iter(), &mut frames);
+        let bytes = append.records.iter().map(|data| data.len() as u64).sum();
+        let next = entry.first.plus(append.records.len() as u64);
+        let batch = batch(&live, &append.records, next, bytes, now);
+        let appended = Appended { first: entry.first, next, closure: entry.closure.clone() };
+        self.entries.push(entry);
+        self.planned.push(Planned { live, frames, batch, bytes, appended, pledge, reply });
+    }
+}
+
+/// The records as one batch, if anybody follows in batches.
+fn batch(live: &LiveStream, records: &[Bytes], next: Offset, bytes: u64, now: Timestamp) -> Option<BatchFrame> {
+    let encode = live.batch_encoder(usize::try_from(bytes).ok()?).filter(|_| !records.is_empty())?;
+    Some(encode(&Batch { content: live.content, epoch: live.epoch, records, next, now }))
+}
+
+impl Planned {
+    fn forget(self, error: &Error) {
+        self.live.forget_plan();
+        if let Some(pledge) = self.pledge {
+            pledge.forget();
+        }
+        let _ = self.reply.send(Err(error.share()));
+    }
+}
+
+impl Echo {
+    /// What was in the log before the round stays a duplicate whatever became of the round; but of a failed one nobody
+    /// can tell any more which it was, and a retry is answered as well by the next attempt.
+    fn answer(self, committed: &Result<(), Error>) {
+        let answer = match committed {
+            Ok(()) => self.seat.acknowledged().map(Sequenced::Duplicate).ok_or_else(Error::unsettled),
+            Err(error) => Err(error.share()),
+        };
+        let _ = self.reply.send(answer);
     }
 }

@@ -76,6 +76,8 @@ key::keys! {
     max_connections: NonZeroUsize = "50000";
     /// Subscriptions of one stream at a time.
     max_subscribers_per_stream: NonZeroUsize = "100000";
+    /// Producers that may ever append to one stream; each stays known for as long as the stream is there.
+    max_producers_per_stream: NonZeroUsize = "10000";
     /// Connections of one client address at a time; `0` is no bound, as a reverse proxy needs it.
     max_connections_per_address: Limit<NonZeroUsize> = "0";
     /// Time without an append, read or subscription after which an open stream expires that was made without an expiry
@@ -166,6 +168,7 @@ impl Config {
         HubConfig {
             record_bytes_max: self.max_event_bytes.0,
             stream_bytes_max: self.max_stream_bytes.get().map_or(u64::MAX, |bytes| bytes.0 as u64),
+            producers_per_stream_max: self.max_producers_per_stream.get() as u64,
             subscribers_per_stream_max: self.max_subscribers_per_stream.get(),
             ring_bytes_max: self.max_ring_bytes.0,
             ring_frames_max: self.max_ring_frames.get(),

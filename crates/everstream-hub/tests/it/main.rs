@@ -9,6 +9,7 @@
 mod append;
 mod batches;
 mod lifetime;
+mod producer;
 mod random;
 mod rig;
 mod subscription;

@@ -78,6 +78,16 @@ codes! {
     StreamFull = "stream_full", CONFLICT, "Stream is full";
     /// The fork would read through more streams, one behind the other, than the server allows.
     ForkTooDeep = "fork_too_deep", CONFLICT, "Too many forks of forks";
+    /// A later epoch of the same producer has appended; `Producer-Epoch` says which.
+    ProducerFenced = "producer_fenced", FORBIDDEN, "Producer epoch is over";
+    /// Appends of the producer before this one are missing; `Producer-Expected-Seq` says which comes next.
+    ProducerGap = "producer_gap", CONFLICT, "Appends of the producer are missing";
+    /// A producer's new epoch begins with another `Producer-Seq` than 0.
+    ProducerLateStart = "producer_late_start", BAD_REQUEST, "A producer's epoch begins with 0";
+    /// As many producers have appended to the stream as `max_producers_per_stream` allows.
+    ProducersFull = "producers_full", CONFLICT, "Stream has as many producers as it may";
+    /// `Stream-Seq` is not after the stream's last one, bytewise.
+    StreamSeqRegressed = "stream_seq_regressed", CONFLICT, "Stream-Seq does not rise";
     /// Another stream holds this alias.
     AliasTaken = "alias_taken", CONFLICT, "Alias is taken";
     /// The `Idempotency-Key` was used with another body.

@@ -35,6 +35,7 @@ mod position;
 mod query;
 mod read;
 mod resume;
+mod sequence;
 mod state;
 mod stop;
 mod streaming_append;

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use super::head::{self, CLOSE_REASON, CLOSED, NEXT_OFFSET};
 use super::payload::{self, PayloadLimits};
 use super::position::Position;
+use super::sequence;
 use crate::access::{self, Grant};
 use crate::app::App;
 use crate::body::read_whole;
@@ -26,14 +27,23 @@ pub(super) async fn append(
     body: Body,
 ) -> Result<Response, Problem> {
     let close = wanted_close(&parts.headers)?;
+    let sequencing = sequence::wanted(&parts.headers)?;
     let stream = app.hub.stream(grant.stream()).await?;
     let body = read_whole(body, app.config.max_body_bytes).await?;
-    let is_close_alone = body.is_empty() && close.is_some();
+    let is_empty = body.is_empty();
+    let is_close_alone = is_empty && close.is_some();
     // A closed stream is refused before anything else is looked at: the client has to learn of the end first.
     if stream.state().end.is_some() {
-        return closed_already(&stream, is_close_alone);
+        return match sequencing {
+            // Whether it had accepted this very append only the stream knows; it takes nothing more.
+            Some(sequencing) => sequence::append(&stream, Append::default(), sequencing, is_empty).await,
+            None => closed_already(&stream, is_close_alone),
+        };
     }
     let records = if is_close_alone { Vec::new() } else { records(app, &stream, &parts.headers, &body)? };
+    if let Some(sequencing) = sequencing {
+        return sequence::append(&stream, Append { records, close }, sequencing, is_empty).await;
+    }
     match stream.append(Append { records, close }).await {
         Ok(appended) => {
             let mut headers = HeaderMap::new();

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use everstream_hub::{ContentKind, CreateStream, ErrorKind, StreamState};
-use everstream_log::{Expiry, Timestamp};
+use everstream_log::{Expiry, Sequencing, Timestamp};
 use http::header::{CONTENT_TYPE, HOST, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::append::wanted_close;
 use super::head::{self, EXPIRES_AT, TTL};
 use super::payload::{self, PayloadLimits};
+use super::sequence;
 use crate::access::{Append, Grant};
 use crate::app::App;
 use crate::body::read_whole;
@@ -38,22 +39,47 @@ pub(super) async fn create(
     } else {
         payload::records(ContentKind::of(&content_type), &body, PayloadLimits::of(&app.config))?
     };
+    let sequencing = sequencing(&parts.headers, records.is_empty() && close.is_none())?;
     let (name, is_closed) = (grant.into_stream(), close.is_some());
-    let wanted = CreateStream { expiry, records, close, ..CreateStream::new(name.clone(), content_type.clone()) };
+    let wanted = CreateStream {
+        expiry,
+        records,
+        close,
+        sequencing: sequencing.clone(),
+        ..CreateStream::new(name.clone(), content_type.clone())
+    };
     let created = match app.hub.create(wanted).await {
         Ok(created) => created,
         Err(error) if error.kind() == ErrorKind::StreamExists => {
             let existing = app.hub.stream(&name).await?.state();
             return Err(difference(Problem::from(error), &existing, &content_type, is_closed));
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let (kind, problem) = (error.kind(), error.into());
+            let mark = sequencing.and_then(|sequencing| sequencing.producer);
+            return Err(match mark {
+                Some(mark) => sequence::explain_producer(kind, &mark, problem),
+                None => problem,
+            });
+        }
     };
     let mut headers = head::describe(&created.stream.state());
+    if let (true, Some(sequencing)) = (created.is_new, &sequencing) {
+        sequence::echo(&mut headers, sequencing);
+    }
     if let Some(location) = location(&parts) {
         headers.insert(LOCATION, location);
     }
     let status = if created.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, headers).into_response())
+}
+
+/// What the publisher says of the making's place among its appends.
+fn sequencing(headers: &HeaderMap, is_empty: bool) -> Result<Option<Sequencing>, Problem> {
+    if is_empty {
+        sequence::refuse(headers, "there is nothing to number: the stream is made empty and open")?;
+    }
+    sequence::wanted(headers)
 }
 
 /// Says which setting of an existing stream differs.

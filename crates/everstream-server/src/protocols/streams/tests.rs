@@ -3,6 +3,7 @@
 mod appending;
 mod caching;
 mod live;
+mod producing;
 mod reading;
 mod status;
 mod streaming;

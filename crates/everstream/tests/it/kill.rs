@@ -1,10 +1,12 @@
-//! `kill -9` at random moments: what was acknowledged is there, once and in order, and no reader hangs.
+//! `kill -9` at random moments: what was acknowledged is there, once and in order, and no reader hangs; what a producer
+//! sends again is there once as well.
 //!
 //! Producers append and await each acknowledgement, subscribers follow and resume by `Last-Event-ID`, an answer of the
-//! demo is in flight; then the process is killed at a random point of this traffic and started again, over and over.
+//! demo and the last append of a stream are in flight; then the process is killed at a random point of this traffic and started again, over and over.
 
 mod actors;
 mod gate;
+mod idempotent;
 mod relay;
 
 use std::thread;
@@ -14,12 +16,16 @@ use everstream_testkit::HistoryChecker;
 use crate::support::server;
 use actors::{Producer, subscriber};
 use gate::Gate;
+use idempotent::{ClosingInFlight, IdempotentProducer, Retries};
 use relay::RelayInFlight;
 
 const ROUNDS: usize = 30;
 
 /// Streams and their producers: one shared by two, two with one each.
-const STREAMS: [(&str, &[&str]); 3] = [("shared", &["ann", "bob"]), ("of-cid", &["cid"]), ("of-dee", &["dee"])];
+const STREAMS: [(&str, &[&str]); 4] =
+    [("shared", &["ann", "bob"]), ("of-cid", &["cid"]), ("of-dee", &["dee"]), ("of-idempotent", &[])];
+/// Streams and their idempotent producers.
+const IDEMPOTENT: [(&str, &str); 3] = [("shared", "eve"), ("of-idempotent", "fay"), ("of-idempotent", "gus")];
 const SUBSCRIBERS_PER_STREAM: usize = 2;
 
 #[test]
@@ -32,14 +38,17 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered_by_kill_9() {
     for (stream, _) in STREAMS {
         server.api().create_events(stream);
     }
-    let actors = spawn_actors(&gate, &history);
+    let retries = Retries::default();
+    let actors = spawn_actors(&gate, &history, &retries);
     let mut answered_before_kill = 0;
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let relay = RelayInFlight::start(server.api(), random.usize(0..4));
         gate.await_acks(random.u64(1..150));
+        let closing = ClosingInFlight::start(server.api(), round);
         gate.shut();
         server.kill9();
         server.restart();
+        closing.assert_closed_once(server.api(), &retries);
         answered_before_kill += relay.assert_interrupted_and_resumable(server.api());
         gate.reopen(server.api());
     }
@@ -51,15 +60,21 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered_by_kill_9() {
     subscribers.into_iter().for_each(|subscriber| subscriber.join().expect("a subscriber that reached the end"));
     let verdict = history.verdict();
     println!(
-        "{ROUNDS} kills: {verdict}; {ROUNDS} answers interrupted after {answered_before_kill} events, all resumed"
+        "{ROUNDS} kills: {verdict}; {ROUNDS} answers interrupted after {answered_before_kill} events, all resumed; {retries}"
     );
     verdict.assert_faultless();
+    retries.assert_both_kinds();
 }
 
 type Actors = Vec<thread::JoinHandle<()>>;
 
-fn spawn_actors(gate: &Gate, history: &HistoryChecker) -> (Actors, Actors) {
+fn spawn_actors(gate: &Gate, history: &HistoryChecker, retries: &Retries) -> (Actors, Actors) {
     let (mut producers, mut subscribers) = (Vec::new(), Vec::new());
+    for (stream, name) in IDEMPOTENT {
+        let (gate, history, retries) = (gate.clone(), history.clone(), retries.clone());
+        let producer = IdempotentProducer { stream, name, gate, history, retries };
+        producers.push(thread::spawn(move || producer.run()));
+    }
     for (stream, names) in STREAMS {
         for &name in names {
             let producer = Producer { stream, name, gate: gate.clone(), history: history.clone() };

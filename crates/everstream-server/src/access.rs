@@ -73,6 +73,13 @@ impl<A> Grant<A> {
 #[derive(Debug, Clone, Copy)]
 pub struct Caller(());
 
+impl Caller {
+    /// Whoever sends a request without any credentials.
+    pub(crate) const fn anonymous() -> Self {
+        Self(())
+    }
+}
+
 /// The policy.
 #[derive(Debug, Clone, Copy)]
 pub struct Access(());

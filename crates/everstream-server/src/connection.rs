@@ -8,13 +8,14 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{Request, Version};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,13 +27,16 @@ use crate::admission::Permit;
 use crate::config::Config;
 use crate::head::{FirstHead, HeadLimits, read_first};
 use crate::lawful;
+use crate::plain_append::{PlainAppends, Rest};
 use crate::problem::Problem;
 use crate::rewound::Rewound;
+use crate::traffic::Traffic;
 
 /// What the connections of a worker have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     pub(crate) router: Router,
+    pub(crate) plain_appends: PlainAppends,
     pub(crate) limits: ConnectionLimits,
     pub(crate) draining: CancellationToken,
     pub(crate) cutoff: CancellationToken,
@@ -67,7 +71,7 @@ impl Connections {
         let ended: Result<(), Box<dyn Error + Send + Sync>> = match first {
             Ok(FirstHead::Gone) => Ok(()),
             Ok(FirstHead::Refused(problem)) => refuse(socket, &problem).await.map_err(Into::into),
-            Ok(FirstHead::Whole(head)) => self.serve_requests(head, socket).await.map_err(Into::into),
+            Ok(FirstHead::Whole(head)) => self.serve_whole(head, socket).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = ended {
@@ -77,25 +81,60 @@ impl Connections {
         drop(permit);
     }
 
-    async fn serve_requests(&self, head: Vec<u8>, socket: TcpStream) -> hyper::Result<()> {
-        let router = self.router.clone();
-        let service = service_fn(move |request| Box::pin(answer(router.clone(), request)));
-        let mut connection = self.builder().serve_connection(Rewound::new(head, socket), service);
+    /// Serves a connection whose first head is lawful: plain appends here, other requests by hyper, which gives the
+    /// connection back after a publisher's.
+    async fn serve_whole(&self, head: Vec<u8>, mut socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let mut unread = head;
+        loop {
+            match self.plain_appends.serve(unread, &mut socket).await? {
+                Rest::Over => {
+                    self.cutoff.run_until_cancelled(linger(&mut socket)).await;
+                    return Ok(());
+                }
+                // On the heap: a connection with plain appends alone is small.
+                Rest::Other(bytes) => match Box::pin(self.serve_requests(bytes, socket)).await? {
+                    Some(back) => (socket, unread) = back,
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// Has hyper serve requests until the connection ends, or is between two requests after a publisher's: then it gives
+    /// back the socket and what was read ahead.
+    async fn serve_requests(&self, unread: Vec<u8>, socket: TcpStream) -> hyper::Result<Option<(TcpStream, Vec<u8>)>> {
+        let (router, traffic) = (self.router.clone(), Traffic::default());
+        let io = Rewound::new(unread, socket, traffic.clone());
+        let seen = traffic.clone();
+        let service = service_fn(move |request| {
+            let request = seen.begin(request);
+            Box::pin(answer(router.clone(), request, seen.clone()))
+        });
+        let mut connection = self.builder().serve_connection(io, service);
         // One token at a time: polling one takes locks that all connections share, and this is polled for every event.
-        let served = poll_fn(|cx| connection.poll_without_shutdown(cx));
+        let served = poll_fn(|cx| match connection.poll_without_shutdown(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if traffic.is_between_requests() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
         let ended = match self.draining.run_until_cancelled(served).await {
-            Some(ended) => ended,
+            Some(Some(ended)) => ended,
+            Some(None) => {
+                let Parts { io, read_buf, .. } = connection.into_parts();
+                let (socket, rest) = io.into_parts();
+                return Ok(Some((socket, [read_buf.as_ref(), &rest].concat())));
+            }
             None => {
                 Pin::new(&mut connection).graceful_shutdown();
                 let served = poll_fn(|cx| connection.poll_without_shutdown(cx));
-                let Some(ended) = self.cutoff.run_until_cancelled(served).await else { return Ok(()) };
+                let Some(ended) = self.cutoff.run_until_cancelled(served).await else { return Ok(None) };
                 ended
             }
         };
         // Also after an error: hyper may have answered it, and an answer cut off by a reset is none.
-        let mut socket = connection.into_parts().io.into_socket();
+        let (mut socket, _) = connection.into_parts().io.into_parts();
         self.cutoff.run_until_cancelled(linger(&mut socket)).await;
-        ended
+        ended.map(|()| None)
     }
 
     fn builder(&self) -> http1::Builder {
@@ -112,7 +151,7 @@ impl Connections {
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(router: Router, request: Request<Body>, traffic: Traffic) -> Result<Response, Infallible> {
     let version = request.version();
     let mut response = match lawful::check(&request) {
         Ok(()) => router.oneshot(request).await?,
@@ -122,7 +161,7 @@ async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, 
         // Else hyper promises to keep the connection whose end is the end of a body of unknown length.
         *response.version_mut() = version;
     }
-    Ok(response)
+    Ok(traffic.answer(response))
 }
 
 /// Answers with `problem` and closes.

@@ -31,12 +31,16 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
         }
         Err(problem) => problem.into_response(),
     };
-    let headers = response.headers_mut();
-    cors::decorate(&app.config, origin, headers);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let policy = if app.config.cors_origins.is_empty() { "same-origin" } else { "cross-origin" };
-    headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static(policy));
+    decorate(&app.config, origin, response.headers_mut());
     response
+}
+
+/// Adds what every answer says, with `origin` as [`cors::allowed_origin`] found it.
+pub(crate) fn decorate(config: &Config, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    cors::decorate(config, origin, headers);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = if config.cors_origins.is_empty() { "same-origin" } else { "cross-origin" };
+    headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static(policy));
 }
 
 /// The answer to what no route has to see.

@@ -11,7 +11,8 @@
 //! - [`head_only`]: the body of an answer to `HEAD`.
 //! - [`protocols`]: thin adapters; none imports another.
 //! - [`server`]: bind, run, drain; below it `listener` → `acceptor` (with `admission`) → `worker` → `connection`
-//!   (with `head` and `lawful`), one after another on a connection's way in.
+//!   (with `head` and `lawful`), one after another on a connection's way in. `plain_append` answers the plainest of
+//!   requests from there; the rest goes through hyper to the router.
 
 pub mod accept;
 mod acceptor;
@@ -30,11 +31,13 @@ pub mod health;
 pub mod last_event_id;
 mod lawful;
 mod listener;
+mod plain_append;
 pub mod problem;
 pub mod protocols;
 mod rewound;
 pub mod server;
 pub mod sse_body;
+mod traffic;
 mod worker;
 
 pub use listener::BindError;

@@ -7,22 +7,28 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 
-/// `socket` with `unread` before its own bytes. Writing passes straight through.
+use crate::traffic::Traffic;
+
+/// `socket` with `unread` before its own bytes. Writing passes straight through, and `traffic` sees it.
 #[derive(Debug)]
 pub(crate) struct Rewound<S> {
     unread: Vec<u8>,
     /// How much of `unread` has been handed out.
     at: usize,
     socket: TokioIo<S>,
+    traffic: Traffic,
 }
 
 impl<S> Rewound<S> {
-    pub(crate) fn new(unread: Vec<u8>, socket: S) -> Self {
-        Self { unread, at: 0, socket: TokioIo::new(socket) }
+    pub(crate) fn new(unread: Vec<u8>, socket: S, traffic: Traffic) -> Self {
+        Self { unread, at: 0, socket: TokioIo::new(socket), traffic }
     }
 
-    pub(crate) fn into_socket(self) -> S {
-        self.socket.into_inner()
+    /// The socket, and what is still unread before its own bytes.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+        let mut unread = self.unread;
+        unread.drain(..self.at);
+        (self.socket.into_inner(), unread)
     }
 }
 
@@ -46,11 +52,16 @@ impl<S: tokio::io::AsyncRead + Unpin> Read for Rewound<S> {
 
 impl<S: tokio::io::AsyncWrite + Unpin> Write for Rewound<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.traffic.wrote();
         Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        if flushed.is_ready() {
+            self.traffic.flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -66,6 +77,7 @@ impl<S: tokio::io::AsyncWrite + Unpin> Write for Rewound<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.traffic.wrote();
         Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Permit;
 use crate::app::{App, router};
 use crate::connection::{ConnectionLimits, Connections};
+use crate::plain_append::PlainAppends;
 
 /// Sockets that may wait for a worker; when all workers are that far behind, nothing is accepted.
 const SOCKETS_QUEUED_MAX: usize = 256;
@@ -58,6 +59,7 @@ fn connections(app: App) -> Connections {
         limits: ConnectionLimits::new(&app.config),
         draining: tasks.draining().clone(),
         cutoff: tasks.cutoff().clone(),
+        plain_appends: PlainAppends::new(app.clone()),
         router: router(app),
     }
 }

@@ -24,6 +24,9 @@ use crate::app::App;
 use crate::problem::{Code, Problem};
 use query::Query;
 
+pub(crate) use append::append_plainly;
+pub(crate) use head::NEXT_OFFSET;
+
 mod append;
 mod create;
 mod entity_tag;

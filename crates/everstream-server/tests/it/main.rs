@@ -5,5 +5,6 @@ mod admission;
 mod asks;
 mod drain;
 mod head;
+mod plain_append;
 mod running;
 mod start;

@@ -7,7 +7,7 @@ use everstream_hub::{Append, Close, End, ErrorKind, Stream};
 use everstream_log::CloseReason;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::head::{self, CLOSE_REASON, CLOSED, NEXT_OFFSET};
 use super::payload::{self, PayloadLimits};
@@ -58,9 +58,29 @@ pub(super) async fn append(
     }
 }
 
+/// Appends the body of a request that says nothing else but its type, and returns the value of `Stream-Next-Offset`;
+/// nothing when it is refused, which [`append`] would explain.
+pub(crate) async fn append_plainly(
+    app: &App,
+    grant: &Grant<access::Append>,
+    content_type: &[u8],
+    body: Bytes,
+) -> Option<HeaderValue> {
+    let stream = app.hub.stream(grant.stream()).await.ok()?;
+    let is_of_type = is_of_type(&stream, &String::from_utf8_lossy(content_type));
+    let records = payload_records(app, &stream, &body).ok().filter(|_| is_of_type)?;
+    let appended = stream.append(Append { records, close: None }).await.ok()?;
+    Some(head::offset(Position(appended.next)))
+}
+
 /// The records of a body that has to have some.
 fn records(app: &App, stream: &Stream, headers: &HeaderMap, body: &Bytes) -> Result<Vec<Bytes>, Problem> {
     check_type(stream, headers)?;
+    payload_records(app, stream, body)
+}
+
+/// The same, once its type is known to be the stream's.
+fn payload_records(app: &App, stream: &Stream, body: &Bytes) -> Result<Vec<Bytes>, Problem> {
     let content = stream.content();
     let records =
         if body.is_empty() { Vec::new() } else { payload::records(content, body, PayloadLimits::of(&app.config))? };
@@ -127,10 +147,11 @@ pub(super) fn check_type(stream: &Stream, headers: &HeaderMap) -> Result<(), Pro
         ));
     };
     let given = String::from_utf8_lossy(given.as_bytes());
-    if payload::essence(&given).eq_ignore_ascii_case(payload::essence(own)) {
-        return Ok(());
-    }
-    Err(mismatch(stream, &given))
+    if is_of_type(stream, &given) { Ok(()) } else { Err(mismatch(stream, &given)) }
+}
+
+fn is_of_type(stream: &Stream, given: &str) -> bool {
+    payload::essence(given).eq_ignore_ascii_case(payload::essence(&stream.settings().content_type))
 }
 
 /// The body has another type than the stream.

@@ -19,7 +19,7 @@ use crate::head_only::HeadOnly;
 use crate::problem::Problem;
 use crate::sse_body::{self, STREAM_EPOCH};
 
-pub(super) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
+pub(crate) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
 pub(super) const UP_TO_DATE: HeaderName = HeaderName::from_static("stream-up-to-date");
 pub(super) const CLOSED: HeaderName = HeaderName::from_static("stream-closed");
 pub(super) const CLOSE_REASON: HeaderName = HeaderName::from_static("stream-close-reason");

@@ -1,0 +1,146 @@
+//! Plain appends, served straight from their sockets.
+//!
+//! Nearly all appends are alike: `POST /v1/stream/{path}` with a type, a length and a small body, one after another on a
+//! connection. For these the machinery of a general request (header maps, routes, layers, a boxed body) costs several
+//! times what the append itself does, so they are recognised by their bytes, appended, and answered with a head that is
+//! ready but for one value.
+//!
+//! Only success is answered here. Whatever is not plain, and every append that is refused, goes to hyper with its bytes
+//! unread: a refusal leaves nothing behind, so that asking again is no second append, and what there is to say about it is
+//! said in one place. On the wire the two ways look the same. After a publisher's request (`POST`, `PUT`) hyper gives the
+//! connection back; a reader's it keeps.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use self::request::{Recognised, recognise};
+use self::response::Acknowledgements;
+use crate::access::{Append, Caller};
+use crate::app::App;
+use crate::protocols::streams::append_plainly;
+
+mod request;
+mod response;
+
+/// What a connection reads at once: a request of the usual size, in a buffer that the allocator has at hand. One that waits
+/// for its next request has none.
+const READ_BYTES: usize = 1024;
+
+/// Serves the plain appends of a worker's connections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct PlainAppends {
+    app: App,
+    acknowledgements: Acknowledgements,
+    idle_timeout: Duration,
+    draining: CancellationToken,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    /// With the connection: the client is gone or idle, or the server drains.
+    Over,
+    /// With these bytes unread, which are not for here.
+    Other(Vec<u8>),
+}
+
+/// What a connection waited for.
+enum Waited {
+    Readable,
+    /// Nothing came within the idle timeout.
+    InVain,
+    Draining,
+}
+
+impl PlainAppends {
+    pub(crate) fn new(app: App) -> Self {
+        Self {
+            acknowledgements: Acknowledgements::new(&app.config),
+            idle_timeout: app.config.idle_timeout,
+            draining: app.hub.tasks().draining().clone(),
+            app,
+        }
+    }
+
+    /// Serves `socket`, of which `unread` was read already, as long as it brings plain appends.
+    ///
+    /// # Errors
+    /// As the socket.
+    ///
+    /// # Cancel safety
+    /// Dropped, it has lost what it read: the connection can only be closed. An append under way takes full effect.
+    pub(crate) async fn serve(&self, unread: Vec<u8>, socket: &mut TcpStream) -> io::Result<Rest> {
+        let mut unread = unread;
+        let mut heard_at = Instant::now();
+        let mut patience = pin!(sleep(self.idle_timeout));
+        loop {
+            let recognised = match unread.as_slice() {
+                [] => Recognised::Unfinished { missing: READ_BYTES },
+                bytes => recognise(bytes, self.app.config.max_body_bytes.0),
+            };
+            match recognised {
+                Recognised::Plain { request, length } => {
+                    let Some(next_offset) = self.append(&request).await else { return Ok(Rest::Other(unread)) };
+                    let answer = self.acknowledgements.write(&next_offset, self.app.hub.clock().now());
+                    write(socket, &answer).await?;
+                    unread.drain(..length);
+                    continue;
+                }
+                Recognised::Other => return Ok(Rest::Other(unread)),
+                Recognised::Unfinished { missing } => {
+                    if unread.is_empty() {
+                        unread = Vec::new();
+                    }
+                    let waited = tokio::select! {
+                        biased;
+                        readable = socket.readable() => readable.map(|()| Waited::Readable)?,
+                        () = self.draining.cancelled() => Waited::Draining,
+                        () = &mut patience => Waited::InVain,
+                    };
+                    match waited {
+                        Waited::Readable => {
+                            unread.reserve(missing.max(READ_BYTES));
+                            match socket.try_read_buf(&mut unread) {
+                                Ok(0) => return Ok(Rest::Over),
+                                Ok(_) => heard_at = Instant::now(),
+                                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                                Err(error) => return Err(error),
+                            }
+                        }
+                        // The timer is set once per connection and not per request: it looks when it was last needed.
+                        Waited::InVain if heard_at.elapsed() < self.idle_timeout => {
+                            patience.as_mut().reset(heard_at + self.idle_timeout);
+                        }
+                        // Half a request is hyper's to wait for, or to answer while the server drains.
+                        Waited::InVain | Waited::Draining if unread.is_empty() => return Ok(Rest::Over),
+                        Waited::InVain | Waited::Draining => return Ok(Rest::Other(unread)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value of `Stream-Next-Offset`; nothing for an append that was refused.
+    async fn append(&self, request: &request::Request<'_>) -> Option<http::HeaderValue> {
+        let stream = everstream_log::StreamName::parse(request.path).ok()?;
+        let grant = self.app.access.grant::<Append>(Caller::anonymous(), stream).ok()?;
+        append_plainly(&self.app, &grant, request.content_type, Bytes::copy_from_slice(request.body)).await
+    }
+}
+
+/// Small as it is, an answer nearly always fits the socket's buffer.
+async fn write(socket: &mut TcpStream, answer: &[u8]) -> io::Result<()> {
+    match socket.try_write(answer) {
+        Ok(written) if written == answer.len() => Ok(()),
+        Ok(written) => socket.write_all(answer.get(written..).unwrap_or_default()).await,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.write_all(answer).await,
+        Err(error) => Err(error),
+    }
+}

@@ -108,6 +108,10 @@ impl BatchRing {
         self.followers += 1;
     }
 
+    pub(crate) const fn followers(&self) -> usize {
+        self.followers
+    }
+
     /// Says whether somebody is left.
     pub(crate) const fn leave(&mut self) -> bool {
         self.followers = self.followers.saturating_sub(1);

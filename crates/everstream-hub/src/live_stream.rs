@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_log::{
-    Closure, Entry, Epoch, Expiry, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, StreamSeq, Timestamp,
+    Entry, Epoch, Expiry, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, StreamSeq, Timestamp,
 };
 use slab::Slab;
 use tokio::sync::Notify;
@@ -22,7 +22,7 @@ use crate::home::Home;
 use crate::producer::Seats;
 use crate::resume::Held;
 use crate::ring::Ring;
-use crate::stream::{Append, End};
+use crate::stream::{Append, Appended, End};
 use crate::{ContentKind, Error, ErrorKind, HubConfig};
 
 /// A stream in memory. Shared by its handles, subscriptions and the commands under way; the registry lets go of it when
@@ -75,6 +75,13 @@ struct Plan {
     closes: bool,
     stream_seq: Option<StreamSeq>,
     producers: u64,
+}
+
+/// The records of an append as they go over the wire, in the forms that somebody takes.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    pub(crate) each: Option<Vec<Bytes>>,
+    pub(crate) batch: Option<BatchFrame>,
 }
 
 /// What a subscription at some offset finds.
@@ -189,6 +196,12 @@ impl LiveStream {
         }
     }
 
+    /// Whether anybody takes frames. Else none are made, and whoever comes finds the records in the log.
+    pub(crate) fn wants_frames(&self) -> bool {
+        let state = self.state();
+        state.waiters.len() > state.batches.as_ref().map_or(0, BatchRing::followers)
+    }
+
     /// How the records of an append are to be encoded as a batch, if anybody would see it.
     pub(crate) fn batch_encoder(&self, record_bytes: usize) -> Option<EncodeBatch> {
         self.state().batches.as_ref()?.encode(record_bytes)
@@ -215,6 +228,9 @@ impl LiveStream {
         let mut state = self.state();
         state.waiters.try_remove(slot);
         let is_last = state.waiters.is_empty();
+        if is_last {
+            state.ring.clear();
+        }
         drop(state);
         if is_last {
             self.audience.notify_waiters();
@@ -277,19 +293,20 @@ impl LiveStream {
     }
 
     /// Makes acknowledged records visible and wakes who waits. Cannot fail or wait.
-    pub(crate) fn publish(&self, frames: Vec<Bytes>, batch: Option<BatchFrame>, bytes: u64, closure: Option<Closure>) {
+    pub(crate) fn publish(&self, appended: &Appended, frames: Frames, bytes: u64) {
         let mut state = self.state();
-        let has_records = !frames.is_empty();
-        for frame in frames {
-            state.ring.push(frame);
+        let tail = appended.next;
+        match frames.each {
+            Some(frames) => frames.into_iter().for_each(|frame| state.ring.push(frame)),
+            None if tail > appended.first => state.ring.skip_to(tail),
+            None => {}
         }
-        let tail = state.ring.tail();
-        if let Some(batches) = state.batches.as_mut().filter(|_| has_records) {
-            batches.push(batch, tail);
+        if let Some(batches) = state.batches.as_mut().filter(|_| tail > appended.first) {
+            batches.push(frames.batch, tail);
         }
         state.bytes += bytes;
-        let ends = closure.is_some();
-        if let Some(closure) = closure {
+        let ends = appended.closure.is_some();
+        if let Some(closure) = appended.closure.clone() {
             state.end = Some(End::Closed(closure));
         }
         self.wake(state, ends);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use everstream_log::Offset;
 
 /// Frames of the records just before the tail, bounded in number and bytes. A subscriber whose offset is in here is
-/// live; one that is behind reads the log.
+/// live; one that is behind reads the log. While nobody subscribes it stays empty and knows the tail alone.
 #[derive(Debug)]
 pub(crate) struct Ring {
     frames: VecDeque<Bytes>,
@@ -44,6 +44,18 @@ impl Ring {
         }
     }
 
+    /// Moves the tail to `next` over records that have no frames: whoever is before it is behind.
+    pub(crate) fn skip_to(&mut self, next: Offset) {
+        self.clear();
+        self.next = next;
+    }
+
+    /// Gives every frame back.
+    pub(crate) fn clear(&mut self) {
+        self.frames = VecDeque::new();
+        self.bytes = 0;
+    }
+
     /// Shares the frames from `from` on with a subscriber and says how many there were; `None` if the ring has lost that
     /// offset.
     pub(crate) fn share(&self, from: Offset, frames: &mut VecDeque<Bytes>) -> Option<u64> {
@@ -78,6 +90,18 @@ mod tests {
         assert_eq!(shared(&ring, 8), Some(vec!["d".into()]));
         assert_eq!(shared(&ring, 9), Some(vec![]));
         assert_eq!(shared(&ring, 10), None);
+    }
+
+    #[test]
+    fn whoever_is_before_records_without_frames_is_behind() {
+        let mut ring = Ring::new(Offset(5), 10, 3);
+        ring.push("aaaaaa".into());
+        ring.skip_to(Offset(9));
+        assert_eq!(shared(&ring, 6), None);
+        assert_eq!(shared(&ring, 9), Some(vec![]));
+        ring.push("bbbbbb".into());
+        assert_eq!(shared(&ring, 8), None);
+        assert_eq!(shared(&ring, 9), Some(vec!["bbbbbb".into()]));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, BatchFrame};
 use crate::frame::encode_frames;
-use crate::live_stream::LiveStream;
 use crate::live_stream::sequence::{Planning, Pledge, Ticket};
+use crate::live_stream::{Frames, LiveStream};
 use crate::producer::Seat;
 use crate::stream::{Append, Appended, End, Sequenced};
 use crate::{Error, HubConfig};
@@ -47,8 +47,7 @@ pub(crate) struct Bounds {
 /// An append that has its place but is not acknowledged.
 struct Planned {
     live: Arc<LiveStream>,
-    frames: Vec<Bytes>,
-    batch: Option<BatchFrame>,
+    frames: Frames,
     bytes: u64,
     appended: Appended,
     /// Set when its publisher numbers it.
@@ -159,10 +158,9 @@ impl Writer {
     }
 
     async fn publish(&self, planned: Planned) {
-        let Planned { live, frames, batch, bytes, appended, pledge, reply } = planned;
-        let closure = appended.closure.clone();
-        let is_closed = closure.is_some();
-        live.publish(frames, batch, bytes, closure);
+        let Planned { live, frames, bytes, appended, pledge, reply } = planned;
+        let is_closed = appended.closure.is_some();
+        live.publish(&appended, frames, bytes);
         if let Some(pledge) = pledge {
             live.redeem(*pledge);
         }
@@ -204,14 +202,13 @@ impl Round {
         pledge: Option<Box<Pledge>>,
         reply: Reply,
     ) {
-        let mut frames = Vec::with_capacity(append.records.len());
-        encode_frames(live.content, live.epoch, entry.first, append.records.iter(), &mut frames);
         let bytes = append.records.iter().map(|data| data.len() as u64).sum();
         let next = entry.first.plus(append.records.len() as u64);
         let batch = batch(&live, &append.records, next, bytes, now);
+        let frames = Frames { each: frames(&live, &append.records, entry.first), batch };
         let appended = Appended { first: entry.first, next, closure: entry.closure.clone() };
         self.entries.push(entry);
-        self.planned.push(Planned { live, frames, batch, bytes, appended, pledge, reply });
+        self.planned.push(Planned { live, frames, bytes, appended, pledge, reply });
     }
 }
 
@@ -219,6 +216,16 @@ impl Round {
 fn batch(live: &LiveStream, records: &[Bytes], next: Offset, bytes: u64, now: Timestamp) -> Option<BatchFrame> {
     let encode = live.batch_encoder(usize::try_from(bytes).ok()?).filter(|_| !records.is_empty())?;
     Some(encode(&Batch { content: live.content, epoch: live.epoch, records, next, now }))
+}
+
+/// The records as frames, the first at `first`, if anybody takes them.
+fn frames(live: &LiveStream, records: &[Bytes], first: Offset) -> Option<Vec<Bytes>> {
+    if !live.wants_frames() {
+        return None;
+    }
+    let mut frames = Vec::with_capacity(records.len());
+    encode_frames(live.content, live.epoch, first, records.iter(), &mut frames);
+    Some(frames)
 }
 
 impl Planned {

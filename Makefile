@@ -11,6 +11,8 @@ CARGO_TARGET_DIR ?= target
 DEBUG_BINARY := $(abspath $(CARGO_TARGET_DIR))/debug/everstream
 BENCH ?= fan-out relay demo resume startup
 RELEASE_BINARY := $(abspath $(CARGO_TARGET_DIR))/release/everstream
+CONFORMANCE_BINARY := $(abspath $(CARGO_TARGET_DIR))/conformance/everstream
+DURABLE_STREAMS := tests/durable-streams
 WEB_SOURCES := $(shell git ls-files --cached --others --exclude-standard web 2>/dev/null)
 
 ##@ For everybody
@@ -20,7 +22,7 @@ run: binary ## Serve the demo on http://127.0.0.1:8000 (ARGS="--listen 127.0.0.1
 	$(DEBUG_BINARY) serve $(ARGS)
 
 .PHONY: test
-test: test-rust test-web test-example test-e2e test-sdk fuzz-smoke ## Run every test, setting up what they need
+test: test-rust test-web test-example test-e2e test-sdk test-durable-streams fuzz-smoke ## Run every test, setting up what they need
 
 .PHONY: release
 release: need-build page ## Build the optimised binary, target/release/everstream
@@ -68,8 +70,17 @@ test-e2e: binary need-browser web/node_modules/.package-lock.json ## Run the pag
 	EVERSTREAM_BINARY=$(DEBUG_BINARY) $(NPM) run e2e
 
 .PHONY: test-sdk
-test-sdk: binary ## Run the official OpenAI SDK against the server
+test-sdk: binary ## Run the official OpenAI SDK and the Python client of Durable Streams against the server
 	EVERSTREAM_BINARY=$(DEBUG_BINARY) $$(scripts/python.sh) -m pytest tests/sdk
+
+.PHONY: test-durable-streams
+test-durable-streams: binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the TypeScript client of Durable Streams against the server
+	EVERSTREAM_BINARY=$(DEBUG_BINARY) npm --prefix $(DURABLE_STREAMS) --loglevel=error run client
+
+.PHONY: conformance
+conformance: need-build page $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the suite of Durable Streams for servers: at each durability, and after a crash
+	cargo build --locked --profile conformance --package everstream
+	npm --prefix $(DURABLE_STREAMS) --loglevel=error run conformance -- $(CONFORMANCE_BINARY) $(ARGS)
 
 .PHONY: test-example
 test-example: need-build ## Run the tests of examples/local-llm, which need no model
@@ -94,7 +105,7 @@ bench-beside: release ## Compare with Electric's durable-streams in one run, 4 m
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean
-	rm -rf web/node_modules web/page/dist examples/local-llm/node_modules examples/local-llm/.cache
+	rm -rf web/node_modules web/page/dist $(DURABLE_STREAMS)/node_modules examples/local-llm/node_modules examples/local-llm/.cache
 
 ##@ Parts of the above
 
@@ -108,6 +119,11 @@ page: web/page/dist/index.html ## Build the page that the server shows
 web/node_modules/.package-lock.json: web/package.json web/page/package.json web/package-lock.json
 	@scripts/need.sh node
 	$(NPM) ci
+	@touch $@
+
+$(DURABLE_STREAMS)/node_modules/.package-lock.json: $(DURABLE_STREAMS)/package.json $(DURABLE_STREAMS)/package-lock.json
+	@scripts/need.sh node
+	npm --prefix $(DURABLE_STREAMS) --no-fund --no-audit --loglevel=error ci
 	@touch $@
 
 web/page/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
@@ -125,4 +141,4 @@ need-browser:
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -5,6 +5,7 @@ use everstream_log::{
     Alias, Create, Epoch, Expiry, NewRecord, Origin, Sequencing, Settings, StreamName, Timestamp, Verdict, judge,
 };
 
+use crate::fork::ForkFrom;
 use crate::hub::{ATTEMPTS_MAX, Shared, restless};
 use crate::live_stream::LiveStream;
 use crate::registry::Known;
@@ -24,6 +25,9 @@ pub struct CreateStream {
     pub expiry: Expiry,
     /// Who appends.
     pub origin: Origin,
+    /// Set when it begins with the records of another stream. Its type is then that one's, and its expiry too, unless it is
+    /// given one.
+    pub fork: Option<ForkFrom>,
     /// A second, unique handle.
     pub alias: Option<Alias>,
     /// Opaque bytes for its creator.
@@ -55,6 +59,7 @@ impl CreateStream {
             content_type: content_type.into(),
             expiry: Expiry::Never,
             origin: Origin::Published,
+            fork: None,
             alias: None,
             annotation: Bytes::new(),
             records: Vec::new(),
@@ -66,10 +71,12 @@ impl CreateStream {
 
 impl Hub {
     /// Makes a stream, with its first records, in one atomic step. A stream that is there with equal settings (type,
-    /// expiry, closed or not) is answered as it is.
+    /// expiry, closed or not, where it was forked from) is answered as it is.
     ///
     /// # Errors
-    /// `StreamExists` with other settings, `AliasTaken`, `ProducerGap`, `RecordTooLarge`, `Overloaded`, `ReadOnly`, `Storage`.
+    /// `StreamExists` with other settings, `AliasTaken`, `ProducerGap`, `RecordTooLarge`, `Overloaded`, `ReadOnly`,
+    /// `Storage`; for a fork, of its source, `StreamNotFound`, `StreamDeleted`, `OffsetTrimmed`, `OffsetBeyondTail`,
+    /// `SubOffsetInvalid`, `ForkTooDeep`.
     ///
     /// # Cancel safety
     /// A dropped call may have made the stream or not.
@@ -77,15 +84,19 @@ impl Hub {
         self.check_size(&create.records)?;
         check_first(create.sequencing.as_ref())?;
         for _ in 0..ATTEMPTS_MAX {
+            let create = self.inherit(&create).await?;
             match self.stream(&create.name).await {
                 Ok(stream) if stream.matches(&create) => return Ok(Created { stream, is_new: false }),
                 Ok(stream) => return Err(exists(&stream)),
                 Err(error) if error.kind() == ErrorKind::StreamNotFound => {}
+                Err(error) if error.kind() == ErrorKind::StreamDeleted => return Err(held(&error)),
                 Err(error) => return Err(error),
             }
             match self.make(&create).await {
                 Ok(stream) => return Ok(Created { stream, is_new: true }),
                 Err(error) if error.kind() == ErrorKind::StreamExists => {}
+                // The source went while it was being forked: the next look says what has become of it.
+                Err(error) if error.kind() == ErrorKind::StreamNotFound && create.fork.is_some() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -97,6 +108,10 @@ impl Hub {
         let now = shared.clock.now();
         let Known::Absent(seen) = shared.registry.get(&create.name) else {
             return Err(Error::new(ErrorKind::StreamExists, format!("stream {} is there", create.name)));
+        };
+        let fork = match &create.fork {
+            Some(from) => Some(self.resolve(from).await?),
+            None => None,
         };
         let records = create.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
         let head = shared
@@ -113,7 +128,7 @@ impl Hub {
                 },
                 at: now,
                 expires_at: shared.first_deadline(create.expiry, create.close.is_some(), now),
-                fork: None,
+                fork,
                 records,
                 closure: create.close.as_ref().map(|close| close.at(now)),
                 sequencing: create.sequencing.clone().map(Box::new),
@@ -148,6 +163,10 @@ impl Shared {
         };
         (!ttl.is_zero()).then(|| now.plus(ttl))
     }
+}
+
+fn held(deleted: &Error) -> Error {
+    Error::new(ErrorKind::StreamExists, format!("{deleted}; its name is free once the last of them is deleted"))
 }
 
 fn exists(stream: &Stream) -> Error {

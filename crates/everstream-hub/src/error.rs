@@ -16,7 +16,9 @@ pub struct Error {
 pub enum ErrorKind {
     /// No stream of this name; it may have been deleted or have expired.
     StreamNotFound,
-    /// A stream of this name is there with other settings.
+    /// The stream was deleted; its name is not free, since forks still read its records.
+    StreamDeleted,
+    /// A stream of this name is there with other settings, or was deleted and its forks hold the name.
     StreamExists,
     /// Another stream holds this alias.
     AliasTaken,
@@ -42,6 +44,8 @@ pub enum ErrorKind {
     OffsetTrimmed,
     /// The position is after the tail.
     OffsetBeyondTail,
+    /// A fork's sub-offset leads beyond the append at its offset, or into the middle of an event.
+    SubOffsetInvalid,
     /// The fork would read through too many streams.
     ForkTooDeep,
     /// A record is larger than the configured bound.
@@ -75,6 +79,11 @@ impl Error {
         matches!(self.kind, ErrorKind::Overloaded | ErrorKind::Draining | ErrorKind::ReadOnly)
     }
 
+    /// Whether it says that there is no such stream, or none any more.
+    pub(crate) const fn is_absence(&self) -> bool {
+        matches!(self.kind, ErrorKind::StreamNotFound | ErrorKind::StreamDeleted)
+    }
+
     /// The same failure for another caller of the same commit: kind and sentence, without the chain.
     pub(crate) fn share(&self) -> Self {
         let context = match &self.source {
@@ -86,6 +95,10 @@ impl Error {
 
     pub(crate) fn not_found(name: &everstream_log::StreamName) -> Self {
         Self::new(ErrorKind::StreamNotFound, format!("no stream {name}"))
+    }
+
+    pub(crate) fn deleted(name: &everstream_log::StreamName) -> Self {
+        Self::new(ErrorKind::StreamDeleted, format!("stream {name} was deleted; only its forks still read its records"))
     }
 
     /// The writer answered an append as something that it was not asked to be.

@@ -53,7 +53,8 @@ impl Hub {
     /// The stream of this name.
     ///
     /// # Errors
-    /// `StreamNotFound` (also when it has expired), `Storage`.
+    /// `StreamNotFound` (also when it has expired), `StreamDeleted` (also when it has expired and forks read its records),
+    /// `Storage`.
     ///
     /// # Cancel safety
     /// Safe.
@@ -62,7 +63,9 @@ impl Hub {
             let live = match self.shared.registry.get(name) {
                 Known::Live(live) => live,
                 Known::Absent(seen) => {
-                    let head = self.shared.log.open(name).await?.ok_or_else(|| Error::not_found(name))?;
+                    let Some(head) = self.shared.log.open(name).await? else {
+                        return Err(self.shared.absent(name).await?);
+                    };
                     let live = LiveStream::new(head, name.clone(), self.home.clone(), &self.shared.config);
                     match self.shared.registry.enter(live, seen) {
                         Some(live) => live,
@@ -76,7 +79,7 @@ impl Hub {
             }
             if self.shared.has_expired(&live) {
                 self.remove(live, End::Expired).await?;
-                return Err(Error::not_found(name));
+                continue;
             }
             return Ok(self.handle(live));
         }
@@ -95,15 +98,16 @@ impl Hub {
         match self.stream(&name).await {
             Ok(stream) if stream.settings().alias.as_ref() == Some(alias) => Ok(Some(stream)),
             Ok(_) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::StreamNotFound => Ok(None),
+            Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Removes a stream; its subscribers learn that it was deleted.
+    /// Removes a stream; its subscribers learn that it was deleted. While forks read its records its name stays taken, and
+    /// it is answered as `StreamDeleted`.
     ///
     /// # Errors
-    /// `StreamNotFound`, `ReadOnly`, `Storage`.
+    /// `StreamNotFound`, `StreamDeleted`, `ReadOnly`, `Storage`.
     ///
     /// # Cancel safety
     /// A dropped call has either not begun or takes full effect.
@@ -138,7 +142,7 @@ impl Hub {
                 Err(error) => Err(error),
             };
             match closed {
-                Err(error) if error.kind() != ErrorKind::StreamNotFound => return Err(error),
+                Err(error) if !error.is_absence() => return Err(error),
                 _ => {}
             }
         }
@@ -188,6 +192,14 @@ impl Hub {
 }
 
 impl Shared {
+    /// Why there is no stream of this name.
+    async fn absent(&self, name: &StreamName) -> Result<Error, Error> {
+        Ok(match self.log.tombstone(name).await? {
+            Some(_) => Error::deleted(name),
+            None => Error::not_found(name),
+        })
+    }
+
     /// A stream that is watched is in use, however long it has been silent.
     pub(crate) fn has_expired(&self, live: &LiveStream) -> bool {
         let is_in_use = || live.idle_ttl(&self.config).is_some() && live.subscribers() > 0;

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_log::{
-    Entry, Epoch, Expiry, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, StreamSeq, Timestamp,
+    Entry, Epoch, Expiry, ForkedFrom, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, StreamSeq,
+    Timestamp,
 };
 use slab::Slab;
 use tokio::sync::Notify;
@@ -35,6 +36,8 @@ pub(crate) struct LiveStream {
     pub(crate) settings: Settings,
     pub(crate) content: ContentKind,
     pub(crate) created_at: Timestamp,
+    /// Set if it began with the records of another stream. Boxed, since few did.
+    pub(crate) forked_from: Option<Box<ForkedFrom>>,
     /// Where it is written.
     pub(crate) home: Home,
     pub(crate) deadline: Deadline,
@@ -125,6 +128,7 @@ impl LiveStream {
             content: ContentKind::of(&head.settings.content_type),
             settings: head.settings,
             created_at: head.created_at,
+            forked_from: head.forked_from.map(Box::new),
             home,
             deadline: Deadline::new(head.expires_at),
             used_ms: AtomicU64::new(0),

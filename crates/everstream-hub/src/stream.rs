@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use everstream_log::{
-    CloseReason, Closure, Epoch, Offset, ProducerState, ReadLimit, Record, Sequencing, Settings, StreamName, StreamSeq,
-    Timestamp,
+    CloseReason, Closure, Epoch, ForkedFrom, Offset, ProducerState, ReadLimit, Record, Sequencing, Settings,
+    StreamName, StreamSeq, Timestamp,
 };
 use tokio::sync::oneshot;
 
+use crate::fork;
 use crate::hub::Hub;
 use crate::live_stream::LiveStream;
 use crate::live_stream::sequence::Ticket;
@@ -94,11 +95,13 @@ pub struct StreamState {
     pub created_at: Timestamp,
     /// When it expires unless used.
     pub expires_at: Option<Timestamp>,
+    /// Set if it began with the records of another stream.
+    pub forked_from: Option<ForkedFrom>,
     /// The offset of the first record held.
     pub first: Offset,
     /// The offset after the last record.
     pub tail: Offset,
-    /// The sum of the data bytes of all records ever appended.
+    /// The sum of the data bytes of all records ever appended, and of those it took over from its source.
     pub bytes: u64,
     /// Its end, once there is one.
     pub end: Option<End>,
@@ -126,6 +129,7 @@ impl Stream {
             && settings.expiry == create.expiry
             && settings.alias == create.alias
             && settings.origin == create.origin
+            && fork::is_same(self.live.forked_from.as_deref(), create.fork.as_ref())
             && self.live.end().is_some() == create.close.is_some()
     }
 
@@ -162,6 +166,7 @@ impl Stream {
             settings: self.live.settings.clone(),
             created_at: self.live.created_at,
             expires_at: self.live.deadline.get(),
+            forked_from: self.live.forked_from.as_deref().cloned(),
             first,
             tail,
             bytes,

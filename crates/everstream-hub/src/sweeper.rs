@@ -60,7 +60,7 @@ impl Hub {
         let stream = match self.stream(name).await {
             Ok(stream) => stream,
             // Looking at it was enough to remove it.
-            Err(error) if error.kind() == ErrorKind::StreamNotFound => return Ok(()),
+            Err(error) if error.is_absence() => return Ok(()),
             Err(error) => return Err(error),
         };
         if let (true, Some(ttl)) = (stream.live.subscribers() > 0, stream.live.idle_ttl(self.config())) {

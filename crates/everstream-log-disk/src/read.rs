@@ -48,7 +48,7 @@ pub(crate) fn open(store: &Store, name: &StreamName) -> Result<Option<StreamHead
 pub(crate) fn tombstone(store: &Store, name: &StreamName) -> Result<Option<Tombstone>, Error> {
     let Some(key) = store.find(name)? else { return Ok(None) };
     let row = store.stream(key)?.filter(|row| row.is_tombstone);
-    Ok(row.map(|row| Tombstone { key, settings: row.settings }))
+    Ok(row.map(|row| Tombstone { key, epoch: row.epoch, settings: row.settings }))
 }
 
 /// The name behind an alias.

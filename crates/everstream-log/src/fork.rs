@@ -1,6 +1,6 @@
 //! Streams that begin with the records of another one.
 
-use crate::{NewRecord, Offset, Settings, StreamKey, StreamName};
+use crate::{Epoch, NewRecord, Offset, Settings, StreamKey, StreamName};
 
 /// The most streams that a fork reads from, one behind the other: its source, the source of that, and so on. Bounds what
 /// one read walks through and what one delete takes away.
@@ -49,6 +49,8 @@ pub struct ForkedFrom {
 pub struct Tombstone {
     /// The deleted incarnation.
     pub key: StreamKey,
+    /// Its epoch.
+    pub epoch: Epoch,
     /// What had been fixed at its making; the alias is free again.
     pub settings: Settings,
 }

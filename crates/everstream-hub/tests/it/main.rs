@@ -8,6 +8,7 @@
 
 mod append;
 mod batches;
+mod fork;
 mod lifetime;
 mod producer;
 mod random;

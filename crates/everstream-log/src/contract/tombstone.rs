@@ -29,7 +29,7 @@ pub async fn a_deleted_source_lives_on_in_its_forks(place: impl Place) {
     ok(log.delete(&name("source"), source).await);
 
     let tombstone = some(ok(log.tombstone(&name("source")).await));
-    assert_eq!((tombstone.key, tombstone.settings.alias), (source, None));
+    assert_eq!((tombstone.key, tombstone.epoch, tombstone.settings.alias), (source, made.epoch, None));
     assert_eq!(tombstone.settings.content_type, made.settings.content_type);
     assert_eq!(tombstone.settings.expiry, made.settings.expiry);
     assert_eq!(ok(log.open(&name("source")).await), None);

@@ -109,7 +109,8 @@ impl State {
 
     pub(super) fn tombstone(&self, name: &StreamName) -> Option<Tombstone> {
         let stream = self.streams.get(self.names.get(name)?).filter(|stream| stream.is_tombstone)?;
-        Some(Tombstone { key: stream.head.key, settings: stream.head.settings.clone() })
+        let StreamHead { key, epoch, settings, .. } = stream.head.clone();
+        Some(Tombstone { key, epoch, settings })
     }
 
     pub(super) fn find_alias(&self, alias: &Alias) -> Option<StreamName> {

@@ -76,6 +76,8 @@ codes! {
     ContentTypeMismatch = "content_type_mismatch", CONFLICT, "Content type differs from the stream's";
     /// The stream holds as much as `max_stream_bytes` allows.
     StreamFull = "stream_full", CONFLICT, "Stream is full";
+    /// The stream to be forked was deleted.
+    ForkSourceDeleted = "fork_source_deleted", CONFLICT, "Source of the fork was deleted";
     /// The fork would read through more streams, one behind the other, than the server allows.
     ForkTooDeep = "fork_too_deep", CONFLICT, "Too many forks of forks";
     /// A later epoch of the same producer has appended; `Producer-Epoch` says which.
@@ -96,6 +98,8 @@ codes! {
     Stopped = "stopped", CONFLICT, "Stopped before it began";
     /// The presented `Last-Event-ID` is not of this answer.
     ResumeMismatch = "resume_mismatch", CONFLICT, "Position is of another answer";
+    /// The stream was deleted; its name is not free until its last fork is deleted.
+    StreamDeleted = "stream_deleted", GONE, "Stream was deleted";
     /// The position is before the first record held.
     OffsetTrimmed = "offset_trimmed", GONE, "Position is no longer held";
     /// The position is after the last record.

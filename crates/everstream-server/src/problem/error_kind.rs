@@ -32,6 +32,7 @@ impl From<everstream_gateway::Error> for Problem {
 const fn code_of_hub(kind: HubKind) -> Code {
     match kind {
         HubKind::StreamNotFound => Code::StreamNotFound,
+        HubKind::StreamDeleted => Code::StreamDeleted,
         HubKind::StreamExists => Code::StreamExists,
         HubKind::AliasTaken => Code::AliasTaken,
         HubKind::StreamClosed => Code::StreamClosed,
@@ -42,6 +43,7 @@ const fn code_of_hub(kind: HubKind) -> Code {
         HubKind::StreamSeqRegressed => Code::StreamSeqRegressed,
         HubKind::OffsetTrimmed => Code::OffsetTrimmed,
         HubKind::OffsetBeyondTail => Code::OffsetBeyondTail,
+        HubKind::SubOffsetInvalid => Code::InvalidHeader,
         HubKind::ForkTooDeep => Code::ForkTooDeep,
         HubKind::RecordTooLarge => Code::EventTooLarge,
         HubKind::StreamFull => Code::StreamFull,

@@ -30,6 +30,7 @@ pub(crate) use head::NEXT_OFFSET;
 mod append;
 mod create;
 mod entity_tag;
+mod fork;
 mod head;
 mod joined;
 mod live;

@@ -5,17 +5,18 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use everstream_hub::{ContentKind, CreateStream, ErrorKind, StreamState};
+use everstream_hub::{ContentKind, CreateStream, Error, ErrorKind, StreamState};
 use everstream_log::{Expiry, Sequencing, Timestamp};
 use http::header::{CONTENT_TYPE, HOST, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::append::wanted_close;
+use super::fork;
 use super::head::{self, EXPIRES_AT, TTL};
 use super::payload::{self, PayloadLimits};
 use super::sequence;
-use crate::access::{Append, Grant};
+use crate::access::{Append, Caller, Grant};
 use crate::app::App;
 use crate::body::read_whole;
 use crate::problem::{Code, Problem};
@@ -27,10 +28,15 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(super) async fn create(
     State(app): State<App>,
     grant: Grant<Append>,
+    caller: Caller,
     parts: Parts,
     body: Body,
 ) -> Result<Response, Problem> {
-    let content_type = content_type(&parts.headers)?;
+    let fork = fork::wanted(&app, caller, &parts.headers).await?;
+    let content_type = match &fork {
+        None => content_type(&parts.headers)?,
+        Some(fork) => fork.content_type(&parts.headers)?,
+    };
     let expiry = expiry(&parts.headers)?;
     let close = wanted_close(&parts.headers)?;
     let body = read_whole(body, app.config.max_body_bytes).await?;
@@ -40,31 +46,15 @@ pub(super) async fn create(
         payload::records(ContentKind::of(&content_type), &body, PayloadLimits::of(&app.config))?
     };
     let sequencing = sequencing(&parts.headers, records.is_empty() && close.is_none())?;
-    let (name, is_closed) = (grant.into_stream(), close.is_some());
-    let wanted = CreateStream {
-        expiry,
-        records,
-        close,
-        sequencing: sequencing.clone(),
-        ..CreateStream::new(name.clone(), content_type.clone())
-    };
-    let created = match app.hub.create(wanted).await {
+    let from = fork.as_ref().map(|fork| fork.from.clone());
+    let name = grant.into_stream();
+    let wanted = CreateStream { expiry, close, fork: from, sequencing, ..CreateStream::new(name, content_type) };
+    let created = match app.hub.create(CreateStream { records, ..wanted.clone() }).await {
         Ok(created) => created,
-        Err(error) if error.kind() == ErrorKind::StreamExists => {
-            let existing = app.hub.stream(&name).await?.state();
-            return Err(difference(Problem::from(error), &existing, &content_type, is_closed));
-        }
-        Err(error) => {
-            let (kind, problem) = (error.kind(), error.into());
-            let mark = sequencing.and_then(|sequencing| sequencing.producer);
-            return Err(match mark {
-                Some(mark) => sequence::explain_producer(kind, &mark, problem),
-                None => problem,
-            });
-        }
+        Err(error) => return Err(refusal(&app, error, &wanted, fork.as_ref()).await),
     };
     let mut headers = head::describe(&created.stream.state());
-    if let (true, Some(sequencing)) = (created.is_new, &sequencing) {
+    if let (true, Some(sequencing)) = (created.is_new, &wanted.sequencing) {
         sequence::echo(&mut headers, sequencing);
     }
     if let Some(location) = location(&parts) {
@@ -72,6 +62,26 @@ pub(super) async fn create(
     }
     let status = if created.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, headers).into_response())
+}
+
+/// Why a stream was not made, with the header that has to change.
+async fn refusal(app: &App, error: Error, wanted: &CreateStream, fork: Option<&fork::Wanted>) -> Problem {
+    let (kind, problem) = (error.kind(), Problem::from(error));
+    if kind == ErrorKind::StreamExists {
+        return match app.hub.stream(&wanted.name).await {
+            Ok(existing) => difference(problem, &existing.state(), wanted),
+            // Deleted, and held by its forks: no setting would help.
+            Err(_) => problem,
+        };
+    }
+    let problem = match fork {
+        Some(fork) => fork.explain(kind, problem),
+        None => problem,
+    };
+    match wanted.sequencing.as_ref().and_then(|sequencing| sequencing.producer.as_ref()) {
+        Some(mark) => sequence::explain_producer(kind, mark, problem),
+        None => problem,
+    }
 }
 
 /// What the publisher says of the making's place among its appends.
@@ -83,11 +93,13 @@ fn sequencing(headers: &HeaderMap, is_empty: bool) -> Result<Option<Sequencing>,
 }
 
 /// Says which setting of an existing stream differs.
-fn difference(problem: Problem, existing: &StreamState, content_type: &str, is_closed: bool) -> Problem {
+fn difference(problem: Problem, existing: &StreamState, wanted: &CreateStream) -> Problem {
     let settings = &existing.settings;
-    let was_closed = existing.end.is_some();
-    if !settings.content_type.eq_ignore_ascii_case(content_type) {
-        problem.about("content-type", content_type, &settings.content_type)
+    let (was_closed, is_closed) = (existing.end.is_some(), wanted.close.is_some());
+    if let Some((field, value, held)) = fork::difference(existing.forked_from.as_ref(), wanted.fork.as_ref()) {
+        problem.about(field.as_str(), value, held)
+    } else if !settings.content_type.eq_ignore_ascii_case(&wanted.content_type) {
+        problem.about("content-type", &wanted.content_type, &settings.content_type)
     } else if was_closed != is_closed {
         problem.about("stream-closed", is_closed.to_string(), was_closed.to_string())
     } else {

@@ -79,7 +79,8 @@ impl ReadFrom {
 }
 
 impl Position {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads an offset as `Display` writes it, with or without the zeros in front.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (record, byte) = text.split_once('_')?;
         let number = |digits: &str| -> Option<u64> {
             let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -76,7 +76,7 @@ fn producer(headers: &HeaderMap) -> Result<Option<ProducerMark>, Problem> {
 }
 
 /// The one value of a header: which of two was meant nobody can tell.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Problem> {
+pub(super) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(_), Some(second)) => Err(refused(name, &lossy(second), "", "the header may be sent once")),

@@ -7,6 +7,8 @@ use http::header::{self, CACHE_CONTROL};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
+use super::fork;
+use super::position::Position;
 use crate::access::{Grant, Read};
 use crate::app::App;
 use crate::problem::Problem;
@@ -26,7 +28,16 @@ struct Document<'a> {
     records: u64,
     bytes: u64,
     expires_at: Option<String>,
+    /// `null` for a stream that is no fork.
+    forked_from: Option<Origin>,
     subscribers: usize,
+}
+
+/// Which stream a fork was made from, and the offset of the first record that is its own.
+#[derive(Debug, Serialize)]
+struct Origin {
+    path: String,
+    offset: String,
 }
 
 /// The state of the granted stream.
@@ -53,6 +64,9 @@ pub(super) fn respond(stream: &Stream) -> Response {
         records: state.tail.since(state.first),
         bytes: state.bytes,
         expires_at: state.expires_at.map(rfc3339),
+        forked_from: state
+            .forked_from
+            .map(|from| Origin { path: fork::path(&from.name), offset: Position(from.base).to_string() }),
         subscribers: state.subscribers,
     };
     json(&document).into_response()

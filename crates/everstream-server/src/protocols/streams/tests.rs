@@ -2,6 +2,7 @@
 
 mod appending;
 mod caching;
+mod forking;
 mod live;
 mod producing;
 mod reading;

@@ -101,12 +101,12 @@ async fn a_stop_is_durable_idempotent_and_hits_only_the_life_it_means() {
     expect![[r#"
         200
         cache-control: no-store
-        content-length: 248
+        content-length: 267
         content-type: application/json
         cross-origin-resource-policy: same-origin
         x-content-type-options: nosniff
 
-        {"path":"a","epoch":"<epoch>","content_type":"text/plain","state":"closed","close_reason":"stopped","created_at":"2023-11-14T22:13:20.000Z","next_event_id":"<epoch>-0","records":0,"bytes":0,"expires_at":"2023-11-15T22:13:20.000Z","subscribers":0}"#]]
+        {"path":"a","epoch":"<epoch>","content_type":"text/plain","state":"closed","close_reason":"stopped","created_at":"2023-11-14T22:13:20.000Z","next_event_id":"<epoch>-0","records":0,"bytes":0,"expires_at":"2023-11-15T22:13:20.000Z","forked_from":null,"subscribers":0}"#]]
     .assert_eq(&app.transcript("a", "POST /v1/stream/a?action=stop").await);
 }
 

@@ -84,12 +84,12 @@ async fn the_state_says_what_is_known() {
     expect![[r#"
         200
         cache-control: no-store
-        content-length: 249
+        content-length: 268
         content-type: application/json
         cross-origin-resource-policy: same-origin
         x-content-type-options: nosniff
 
-        {"path":"e","epoch":"<epoch>","content_type":"text/event-stream","state":"open","close_reason":null,"created_at":"2023-11-14T22:13:20.000Z","next_event_id":"<epoch>-2","records":2,"bytes":24,"expires_at":"2023-11-21T22:13:20.000Z","subscribers":1}"#]]
+        {"path":"e","epoch":"<epoch>","content_type":"text/event-stream","state":"open","close_reason":null,"created_at":"2023-11-14T22:13:20.000Z","next_event_id":"<epoch>-2","records":2,"bytes":24,"expires_at":"2023-11-21T22:13:20.000Z","forked_from":null,"subscribers":1}"#]]
     .assert_eq(&app.transcript("e", "GET /v1/stream/e?view=state\naccept: application/json").await);
 }
 

@@ -82,6 +82,10 @@ conformance: need-build page $(DURABLE_STREAMS)/node_modules/.package-lock.json 
 	cargo build --locked --profile conformance --package everstream
 	npm --prefix $(DURABLE_STREAMS) --loglevel=error run conformance -- $(CONFORMANCE_BINARY) $(ARGS)
 
+.PHONY: client-conformance
+client-conformance: need-checkout binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the cases of Durable Streams for clients (CHECKOUT=<a checkout of its repository>)
+	npm --prefix $(DURABLE_STREAMS) --loglevel=error run client-conformance -- $(DEBUG_BINARY) $(abspath $(CHECKOUT))
+
 .PHONY: test-example
 test-example: need-build ## Run the tests of examples/local-llm, which need no model
 	node --test examples/local-llm/
@@ -137,6 +141,10 @@ need-build:
 .PHONY: need-browser
 need-browser:
 	@scripts/need.sh chromium
+
+.PHONY: need-checkout
+need-checkout:
+	@test -n "$(CHECKOUT)" || { echo 'The cases are in no registry: say CHECKOUT=<checkout of github.com/durable-streams/durable-streams>' >&2; exit 2; }
 
 .PHONY: help
 help: ## Show this list

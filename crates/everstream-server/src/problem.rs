@@ -6,7 +6,7 @@
 use std::fmt;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ impl Problem {
         let length = body.len();
         let rest = format!(
             "content-type: application/problem+json\r\ncache-control: no-store\r\n\
-             content-length: {length}\r\nconnection: close\r\n\r\n"
+             x-content-type-options: nosniff\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
         );
         wire.extend_from_slice(rest.as_bytes());
         wire.extend_from_slice(&body);
@@ -163,6 +163,8 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         // A refusal belongs to this request alone: a cached 404 would outlive the stream's making.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Also where no layer adds it: a head that is refused before it is routed.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
 }

@@ -63,6 +63,7 @@ fn on_a_connection_without_http_yet_the_response_is_whole() {
     let text = String::from_utf8(wire).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n"), "{head}");
+    assert!(head.contains("\r\nx-content-type-options: nosniff\r\n"), "{head}");
     assert!(
         head.contains("\r\nconnection: close") && head.contains(&format!("\r\ncontent-length: {}", body.len())),
         "{head}"

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use reqwest::Url;
 
-use crate::DialectChoice;
+use crate::{AllowList, DialectChoice};
 
 /// What the gateway mounts and what it is allowed to use.
 #[derive(Debug, Clone)]
@@ -18,11 +19,26 @@ pub struct GatewayConfig {
     pub body_bytes_max: usize,
     /// The largest event of an upstream, in bytes; a larger one fails the answer. 1 MiB.
     pub event_bytes_max: usize,
+    /// The proxy; none is off.
+    pub proxy: Option<ProxyConfig>,
+}
+
+/// What the proxy may call, and how.
+#[derive(Debug, Clone)]
+pub struct ProxyConfig {
+    /// The upstreams it may call.
+    pub allow: Arc<AllowList>,
+    /// What it adds to `Via` of every call, so that a call that comes back is recognised.
+    pub via: HeaderValue,
+    /// How long each step of a call may take.
+    pub timeouts: Timeouts,
+    /// The most answers in flight at a time.
+    pub in_flight_max: NonZeroUsize,
 }
 
 impl Default for GatewayConfig {
     fn default() -> Self {
-        Self { mounts: Vec::new(), body_bytes_max: 32 << 20, event_bytes_max: 1 << 20 }
+        Self { mounts: Vec::new(), body_bytes_max: 32 << 20, event_bytes_max: 1 << 20, proxy: None }
     }
 }
 

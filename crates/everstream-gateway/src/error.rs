@@ -31,8 +31,12 @@ pub enum ErrorKind {
     BodyTooLarge,
     /// The request body broke off.
     IncompleteBody,
-    /// As many asks are in flight as the mount allows.
+    /// As many asks are in flight as the mount allows, or answers as the proxy does.
     TooManyAsks,
+    /// The proxy must not call this upstream.
+    UpstreamNotAllowed,
+    /// The upstream of the proxy answers with a redirect.
+    UpstreamRedirects,
     /// The upstream could not be reached, or broke the connection before it answered.
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -67,6 +71,12 @@ impl Error {
         let value = String::from_utf8_lossy(value).into_owned();
         let subject = Subject { field: name.to_string(), value, example };
         Self { subject: Some(subject), ..Self::new(ErrorKind::InvalidHeader, format!("{name} {context}")) }
+    }
+
+    /// The same error about a value.
+    pub(crate) fn about(mut self, subject: Subject) -> Self {
+        self.subject = Some(subject);
+        self
     }
 
     /// The same error with its cause.

@@ -11,11 +11,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::identity::{Annotation, Fingerprint};
 use crate::options::{Options, Reply};
 use crate::presence::{Audience, Caller, Presence};
-use crate::relay::{Origin, Relay};
+use crate::proxy::Proxy;
+use crate::relay::{Intake, Origin, Relay};
 use crate::running::{Phase, Running, RunningAsks};
 use crate::upstream::{Body, Call, Upstream, UpstreamAnswer};
 use crate::{
-    Accepted, Answer, BodyStream, Dialect, Error, ErrorKind, GatewayConfig, Mount, PassThrough, header, target,
+    Accepted, Answer, BodyStream, Dialect, Error, ErrorKind, GatewayConfig, Mount, OnDisconnect, PassThrough, header,
+    target,
 };
 
 mod attach;
@@ -28,11 +30,12 @@ pub use stop::StoppedByKey;
 /// upstream connections and relays live on the worker's runtime.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    hub: Hub,
+    pub(crate) hub: Hub,
     mounted: Arc<[Arc<Mounted>]>,
+    pub(crate) proxy: Option<Arc<Proxy>>,
     running: Arc<RunningAsks>,
-    body_bytes_max: usize,
-    event_bytes_max: usize,
+    pub(crate) body_bytes_max: usize,
+    pub(crate) event_bytes_max: usize,
 }
 
 /// A mount at work. The mount and its places are the whole process's, the HTTP client is one worker's.
@@ -72,9 +75,18 @@ struct Asked {
     fingerprint: Option<Fingerprint>,
 }
 
+/// A stream to be made, and how its relay fills it.
+pub(crate) struct Plan {
+    pub(crate) create: CreateStream,
+    pub(crate) intake: Intake,
+    pub(crate) on_disconnect: OnDisconnect,
+    pub(crate) audience: Audience,
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
 /// A stream that was made, its relay running, and what its caller waits on.
-struct Started {
-    stream: Stream,
+pub(crate) struct Started {
+    pub(crate) stream: Stream,
     running: Running,
     caller: Caller,
     refusal: oneshot::Receiver<PassThrough>,
@@ -86,13 +98,14 @@ impl Gateway {
     /// # Errors
     /// `Internal` when an HTTP client cannot be made.
     pub fn new(hub: Hub, config: GatewayConfig) -> Result<Self, Error> {
-        let GatewayConfig { mounts, body_bytes_max, event_bytes_max } = config;
+        let GatewayConfig { mounts, body_bytes_max, event_bytes_max, proxy } = config;
         let mounted = mounts.into_iter().map(|mount| {
             let places = mount.asks_in_flight_max.get().min(Semaphore::MAX_PERMITS);
             Mounted::new(Arc::new(mount), Arc::new(Semaphore::new(places))).map(Arc::new)
         });
         let mounted = mounted.collect::<Result<_, _>>()?;
-        Ok(Self { hub, mounted, running: Arc::default(), body_bytes_max, event_bytes_max })
+        let proxy = proxy.map(|config| Proxy::new(config).map(Arc::new)).transpose()?;
+        Ok(Self { hub, mounted, proxy, running: Arc::default(), body_bytes_max, event_bytes_max })
     }
 
     /// A handle of the same gateway for the current runtime, with the hub's handle there.
@@ -104,7 +117,8 @@ impl Gateway {
             Mounted::new(Arc::clone(&mounted.mount), Arc::clone(&mounted.places)).map(Arc::new)
         };
         let mounted = self.mounted.iter().map(again).collect::<Result<_, _>>()?;
-        Ok(Self { hub, mounted, ..self.clone() })
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.again().map(Arc::new)).transpose()?;
+        Ok(Self { hub, mounted, proxy, ..self.clone() })
     }
 
     /// How answers to requests to `path` are framed; `None` where no mount is.
@@ -141,7 +155,7 @@ impl Gateway {
             Call { method, url, headers, body }
         };
         if method != Method::POST {
-            let body = request_body::passing(&headers, body);
+            let body = Body::passing(&headers, body);
             return pass_through(mounted.upstream.send(call(method, body)).await);
         }
         let options = Options::read(&headers, mount)?;
@@ -166,9 +180,9 @@ impl Gateway {
             return Ok(answer);
         }
         let permit = self.admit(&asked)?;
-        let asked = Arc::new(asked);
+        let plan = self.plan(&asked, permit)?;
         let origin = Origin::Call(asked.mounted.upstream.clone(), Box::new(call));
-        match self.start(Arc::clone(&asked), permit, origin).await {
+        match self.start(plan, origin).await {
             Ok(started) if asked.options.reply == Reply::Async => {
                 Ok(Answer::Accepted(Accepted { stream: started.stream }))
             }
@@ -185,15 +199,20 @@ impl Gateway {
             Ok(answer) if answer.is_event_stream() => answer,
             other => return pass_through(other),
         };
-        let asked = Arc::new(asked);
-        let started = self.start(Arc::clone(&asked), permit, Origin::Answered(Box::new(answer))).await?;
+        let plan = self.plan(&asked, permit)?;
+        let started = self.start(plan, Origin::Answered(Box::new(answer))).await?;
         self.first_reply(started, &asked).await
     }
 
-    fn admit(&self, asked: &Asked) -> Result<OwnedSemaphorePermit, Error> {
+    pub(crate) fn check_not_draining(&self) -> Result<(), Error> {
         if self.hub.tasks().draining().is_cancelled() {
             return Err(Error::new(ErrorKind::Hub(HubErrorKind::Draining), "the server is shutting down"));
         }
+        Ok(())
+    }
+
+    fn admit(&self, asked: &Asked) -> Result<OwnedSemaphorePermit, Error> {
+        self.check_not_draining()?;
         let Mounted { mount, places, .. } = &*asked.mounted;
         Arc::clone(places).try_acquire_owned().map_err(|_| {
             let context = format!("upstream {} has {} asks in flight", mount.name, mount.asks_in_flight_max);
@@ -201,38 +220,46 @@ impl Gateway {
         })
     }
 
-    async fn create(&self, asked: &Asked, name: StreamName) -> Result<Stream, Error> {
+    /// The stream that the ask becomes.
+    fn plan(&self, asked: &Asked, permit: OwnedSemaphorePermit) -> Result<Plan, Error> {
+        let Asked { mounted, dialect, options, fingerprint } = asked;
+        let name = match &options.name {
+            Some(name) => name.clone(),
+            None => fresh_name()?,
+        };
         let epoch = Epoch::random();
-        let alias = match (&asked.options.key, asked.fingerprint) {
+        let alias = match (&options.key, fingerprint) {
             (Some(key), _) => Some(key.alias()),
             (None, fingerprint) => fingerprint.map(|fingerprint| fingerprint.alias(epoch)),
         };
-        let annotation = Annotation::ask(&asked.mounted.mount.path, asked.dialect, asked.fingerprint).to_bytes();
         let create = CreateStream {
             epoch,
             origin: StreamOrigin::Relayed,
             alias,
-            annotation,
+            annotation: Annotation::ask(&mounted.mount.path, *dialect, *fingerprint).to_bytes(),
             ..CreateStream::new(name, "text/event-stream")
         };
-        let created = self.hub.create(create).await?;
-        if created.is_new {
-            Ok(created.stream)
-        } else {
-            let context = format!("stream {} is there already", created.stream.name());
-            Err(Error::new(ErrorKind::Hub(HubErrorKind::StreamExists), context))
-        }
+        Ok(Plan {
+            create,
+            intake: Intake::events(*dialect, self.event_bytes_max),
+            on_disconnect: options.on_disconnect.unwrap_or(mounted.mount.on_disconnect),
+            audience: if options.reply == Reply::Async { Audience::ToCome } else { Audience::Here },
+            permit,
+        })
     }
 
     /// Makes the stream and sets its relay going, in one task: a caller that goes away in between leaves no stream behind
     /// that nobody fills.
-    async fn start(&self, asked: Arc<Asked>, permit: OwnedSemaphorePermit, origin: Origin) -> Result<Started, Error> {
+    ///
+    /// # Errors
+    /// What the hub refuses; `StreamExists` also for a stream with equal settings.
+    pub(crate) async fn start(&self, plan: Plan, origin: Origin) -> Result<Started, Error> {
         let (reply, started) = oneshot::channel();
         let gateway = self.clone();
         self.hub.tasks().spawn(async move {
-            match gateway.make(&asked, permit).await {
+            match gateway.make(plan).await {
                 Ok((relay, started)) => {
-                    drop((gateway, asked));
+                    drop(gateway);
                     // Without a caller the answer comes all the same; its policy decides.
                     let _ = reply.send(Ok(started));
                     relay.run(origin).await;
@@ -243,23 +270,19 @@ impl Gateway {
         started.await.map_err(|_| Error::new(ErrorKind::Internal, "the relay died before it began"))?
     }
 
-    async fn make(&self, asked: &Asked, permit: OwnedSemaphorePermit) -> Result<(Relay, Started), Error> {
-        let name = match &asked.options.name {
-            Some(name) => name.clone(),
-            None => fresh_name()?,
-        };
+    async fn make(&self, plan: Plan) -> Result<(Relay, Started), Error> {
+        let Plan { create, intake, on_disconnect, audience, permit } = plan;
         let (phase, phase_seen) = watch::channel(Phase::Calling);
         let (refusal, refused) = oneshot::channel();
         let running = Running { phase: phase_seen, presence: Presence::new() };
-        let listed = self.running.list(&name, &running);
-        let stream = self.create(asked, name).await?;
+        let listed = self.running.list(&create.name, &running);
+        let stream = self.create(create).await?;
         let caller = running.presence.enter();
         let relay = Relay {
             stream: stream.clone(),
-            dialect: asked.dialect,
-            event_bytes_max: self.event_bytes_max,
-            on_disconnect: asked.options.on_disconnect.unwrap_or(asked.mounted.mount.on_disconnect),
-            audience: if asked.options.reply == Reply::Async { Audience::ToCome } else { Audience::Here },
+            intake,
+            on_disconnect,
+            audience,
             presence: running.presence.clone(),
             tasks: self.hub.tasks().clone(),
             phase,
@@ -268,6 +291,16 @@ impl Gateway {
             permit,
         };
         Ok((relay, Started { stream, running, caller, refusal: refused }))
+    }
+
+    async fn create(&self, create: CreateStream) -> Result<Stream, Error> {
+        let created = self.hub.create(create).await?;
+        if created.is_new {
+            Ok(created.stream)
+        } else {
+            let context = format!("stream {} is there already", created.stream.name());
+            Err(Error::new(ErrorKind::Hub(HubErrorKind::StreamExists), context))
+        }
     }
 }
 

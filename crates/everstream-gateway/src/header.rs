@@ -1,5 +1,6 @@
 //! Which headers cross the gateway.
 
+use http::HeaderValue;
 use http::header::{self, HeaderMap, HeaderName};
 
 use crate::Mount;
@@ -42,6 +43,21 @@ const OURS: [HeaderName; 11] = [
     HeaderName::from_static("prefer"),
 ];
 
+/// What a caller of the proxy sends to us and not to the upstream. An API key of its own is meant for the upstream.
+const NOT_PROXIED: [HeaderName; 11] = [
+    header::HOST,
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::CONTENT_LENGTH,
+    header::ACCEPT_ENCODING,
+    header::EXPECT,
+    header::ORIGIN,
+    header::REFERER,
+    header::FORWARDED,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("trailers"),
+];
+
 /// Of the upstream's own site; our CORS and TLS are our own.
 const THEIRS: [HeaderName; 4] =
     [header::SET_COOKIE, header::ALT_SVC, header::STRICT_TRANSPORT_SECURITY, HeaderName::from_static("server")];
@@ -69,9 +85,35 @@ pub(crate) fn to_upstream(mount: &Mount, from: &HeaderMap, framing: Framing) -> 
         headers.insert(header::CONTENT_LENGTH, length.clone());
     }
     // The events must be readable here, and a compressed stream arrives in the compressor's pace.
-    headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in &mount.headers {
         headers.insert(name, value.expose().clone());
+    }
+    headers
+}
+
+/// The headers of a call that the proxy makes: everything that its caller aims at the upstream, which is all but what is
+/// about the caller itself, its connection to us and the page it came from.
+pub(crate) fn to_proxied(
+    from: &HeaderMap,
+    authorization: Option<HeaderValue>,
+    via: &HeaderValue,
+    framing: Framing,
+) -> HeaderMap {
+    let mut headers = end_to_end(from);
+    NOT_PROXIED.iter().for_each(|name| drop(headers.remove(name)));
+    remove_prefixed(&mut headers, &["upstream-", "everstream-", "x-forwarded-", "sec-"]);
+    if framing == Framing::AsAnnounced
+        && let Some(length) = from.get(header::CONTENT_LENGTH)
+    {
+        headers.insert(header::CONTENT_LENGTH, length.clone());
+    }
+    // The stream has the bytes as they are: a reader could not tell that they are compressed.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.append(header::VIA, via.clone());
+    if let Some(mut authorization) = authorization {
+        authorization.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, authorization);
     }
     headers
 }
@@ -120,7 +162,6 @@ fn remove_prefixed(headers: &mut HeaderMap, prefixes: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use reqwest::Url;
 
     use super::*;
@@ -166,6 +207,45 @@ mod tests {
                 ("x-own", "kept"),
                 ("accept-encoding", "identity"),
             ],
+        );
+    }
+
+    #[test]
+    fn the_proxys_caller_aims_everything_but_itself_at_the_upstream() {
+        let sent = headers(&[
+            ("host", "us"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("authorization", "Bearer service"),
+            ("cookie", "a=b"),
+            ("upstream-url", "http://h"),
+            ("upstream-method", "POST"),
+            ("upstream-authorization", "Bearer upstream"),
+            ("upstream-anything", "1"),
+            ("origin", "http://page"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("accept-encoding", "gzip"),
+            ("content-length", "7"),
+            ("x-api-key", "k"),
+            ("last-event-id", "7"),
+            ("idempotency-key", "k1"),
+            ("x-custom-header", "kept"),
+        ]);
+        let authorization = Some(HeaderValue::from_static("Bearer upstream"));
+        let via = HeaderValue::from_static("1.1 us");
+        let rest = [
+            ("x-api-key", "k"),
+            ("last-event-id", "7"),
+            ("idempotency-key", "k1"),
+            ("x-custom-header", "kept"),
+            ("accept-encoding", "identity"),
+            ("via", "1.1 us"),
+        ];
+        let with = |more: &[_]| rest.iter().chain(more).copied().collect::<Vec<_>>();
+        check(&to_proxied(&sent, None, &via, Framing::Whole), &rest);
+        check(
+            &to_proxied(&sent, authorization, &via, Framing::AsAnnounced),
+            &with(&[("content-length", "7"), ("authorization", "Bearer upstream")]),
         );
     }
 

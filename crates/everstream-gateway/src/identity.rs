@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use everstream_log::{Alias, Epoch};
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -82,11 +83,21 @@ pub(crate) enum Annotation {
     },
     /// An ask that was stopped by its key before it was made.
     Tombstone,
+    /// An answer that the proxy carried.
+    Proxied {
+        /// The upstream's own type.
+        content_type: String,
+    },
 }
 
 impl Annotation {
     pub(crate) fn ask(mount: &str, dialect: Dialect, fingerprint: Option<Fingerprint>) -> Self {
         Self::Ask { mount: mount.to_owned(), dialect, fingerprint: fingerprint.map(Fingerprint::to_hex) }
+    }
+
+    /// For an answer of the upstream's type `content_type`, which is visible ASCII.
+    pub(crate) fn proxied(content_type: &HeaderValue) -> Self {
+        Self::Proxied { content_type: content_type.to_str().unwrap_or_default().to_owned() }
     }
 
     /// Reads what [`Self::to_bytes`] wrote; `None` for a stream that no ask made.

@@ -5,7 +5,8 @@
 //! The gateway knows no axum and no socket of ours; a protocol adapter turns [`Answer`] into a response.
 //!
 //! Follow one ask: [`Gateway::ask`] → `identity` (is it there already?) → `relay::Relay::run` → `upstream::Upstream` →
-//! [`everstream_codec::Splitter`] → [`everstream_hub::Stream::append`].
+//! [`everstream_codec::Splitter`] → [`everstream_hub::Stream::append`]. The proxy's way in is [`Gateway::proxy`]; from the
+//! relay on it is the same way.
 #![warn(missing_docs)]
 
 mod answer;
@@ -18,15 +19,19 @@ mod identity;
 mod options;
 mod outcome;
 mod presence;
+mod proxy;
 mod relay;
 mod running;
 mod target;
 mod upstream;
 
 pub use answer::{Accepted, Answer, Ask, BodyStream, BoxError, PassThrough};
-pub use config::{GatewayConfig, Mount, OnDisconnect, Secret, Timeouts};
+pub use config::{GatewayConfig, Mount, OnDisconnect, ProxyConfig, Secret, Timeouts};
 pub use dialect::{Dialect, DialectChoice};
 pub use error::{Error, ErrorKind, Subject};
 pub use gateway::{AskRequest, Gateway, StoppedByKey};
 pub use outcome::{CloseDetail, OutcomeCode};
+pub use proxy::{
+    AllowList, AllowedUpstream, InvalidAllowedUpstream, Proxied, ProxyRequest, proxied_content_type, proxied_id,
+};
 pub use reqwest::Url;

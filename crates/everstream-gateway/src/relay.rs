@@ -4,22 +4,22 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everstream_codec::{Limits, Source, Splitter};
 use everstream_hub::{Append, Close, Stream, Tasks};
 use everstream_log::CloseReason;
 use futures_util::FutureExt;
-use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::dialect::{AnswerReader, Verdict};
 use crate::outcome::{CloseDetail, OutcomeCode};
 use crate::presence::{Audience, Presence};
 use crate::running::{Listed, Phase};
 use crate::upstream::{Call, Failure, Upstream, UpstreamAnswer};
-use crate::{Dialect, OnDisconnect, PassThrough};
+use crate::{OnDisconnect, PassThrough};
 
+mod intake;
 mod refusal;
+
+pub(crate) use intake::Intake;
 
 /// How many bytes of an answer are taken before they are appended, where more has arrived already.
 const ROUND_BYTES_MAX: usize = 256 << 10;
@@ -28,8 +28,7 @@ const ROUND_BYTES_MAX: usize = 256 << 10;
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) stream: Stream,
-    pub(crate) dialect: Dialect,
-    pub(crate) event_bytes_max: usize,
+    pub(crate) intake: Intake,
     pub(crate) on_disconnect: OnDisconnect,
     pub(crate) audience: Audience,
     pub(crate) presence: Presence,
@@ -65,11 +64,10 @@ enum Ending {
 impl Relay {
     /// Carries the answer over and closes the stream with the truth about its end, come what may.
     pub(crate) async fn run(self, origin: Origin) {
-        let Self { stream, dialect, event_bytes_max, on_disconnect, audience, presence, tasks, phase, .. } = self;
+        let Self { stream, intake, on_disconnect, audience, presence, tasks, phase, .. } = self;
         let (draining, cutoff) = (tasks.draining(), tasks.cutoff());
         let ending = {
-            let carrier =
-                Carrier { stream: &stream, phase: &phase, dialect, event_bytes_max, permit: Some(self.permit) };
+            let carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
             let carrying = AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind();
             tokio::select! {
                 // Each branch may be dropped: `carry` then closes the upstream's connection, and an append that was
@@ -106,8 +104,7 @@ impl Relay {
 struct Carrier<'a> {
     stream: &'a Stream,
     phase: &'a watch::Sender<Phase>,
-    dialect: Dialect,
-    event_bytes_max: usize,
+    intake: Intake,
     /// Given back before anybody can see that the answer is over: who asks again then finds the place free.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -121,14 +118,14 @@ impl Carrier<'_> {
                 Err(failure) => return failed(&self.report(&failure)),
             },
         };
-        if !answer.is_event_stream() {
+        if !self.intake.takes(&answer) {
             drop(self.permit.take());
             refusal::pass_on(self.stream, answer, refusal).await;
             return Ending::Ended;
         }
         let headers = Arc::new(crate::header::beside_events(answer.headers()));
         self.phase.send_replace(Phase::Answering(headers));
-        match self.carry_events(&mut answer).await {
+        match self.carry_body(&mut answer).await {
             Ok(CloseReason::Completed) => Ending::Whole(answer),
             Ok(_) => Ending::Ended,
             Err(detail) => {
@@ -140,18 +137,18 @@ impl Carrier<'_> {
 
     /// One turn takes what has arrived, appends it in one step, and waits for the log before it reads on: the upstream
     /// is slowed down to what the log can take. Returns how the stream was closed.
-    async fn carry_events(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
-        let limits = Limits::with_event_bytes_max(self.event_bytes_max);
-        let mut splitter = Splitter::new(limits, Source::Upstream);
-        let mut reader = AnswerReader::new(self.dialect);
+    async fn carry_body(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
         loop {
             let append = match answer.next().await {
                 Ok(Some(chunk)) => {
-                    take_round(&mut splitter, answer, &chunk).await;
-                    sort(&mut splitter, &mut reader)
+                    self.take_round(answer, &chunk).await;
+                    self.intake.take()
                 }
-                Ok(None) => end(&reader)?,
-                Err(failure) => return Err(self.report(&failure)),
+                Ok(None) => self.intake.end()?,
+                Err(failure) => match self.intake.own_end() {
+                    Some(close) => Append { records: Vec::new(), close: Some(close) },
+                    None => return Err(self.report(&failure)),
+                },
             };
             if append.records.is_empty() && append.close.is_none() {
                 continue;
@@ -165,6 +162,18 @@ impl Carrier<'_> {
                 (Ok(_), Some(reason)) => return Ok(reason),
                 (Err(error), _) => return self.not_appended(&error),
             }
+        }
+    }
+
+    /// Feeds `chunk` and what else is there.
+    async fn take_round(&mut self, answer: &mut UpstreamAnswer, chunk: &Bytes) {
+        self.intake.push(chunk);
+        let mut taken = chunk.len();
+        while taken < ROUND_BYTES_MAX
+            && let Some(more) = answer.next_ready().await
+        {
+            self.intake.push(&more);
+            taken += more.len();
         }
     }
 
@@ -189,55 +198,6 @@ impl Carrier<'_> {
         let cause = failure.source.as_ref().map(|source| crate::error::chain(&**source));
         tracing::warn!(stream = %self.stream.name(), code = failure.code.as_str(), cause, "the upstream failed an ask");
         failure.detail()
-    }
-}
-
-/// Feeds `chunk` and what else is there.
-async fn take_round(splitter: &mut Splitter, answer: &mut UpstreamAnswer, chunk: &Bytes) {
-    splitter.push(chunk);
-    let mut taken = chunk.len();
-    while taken < ROUND_BYTES_MAX
-        && let Some(more) = answer.next_ready().await
-    {
-        splitter.push(&more);
-        taken += more.len();
-    }
-}
-
-/// Takes the events off the splitter: the records of one append, closing where the answer ends with one of them.
-fn sort(splitter: &mut Splitter, reader: &mut AnswerReader) -> Append {
-    let mut append = Append::default();
-    while append.close.is_none()
-        && let Some(event) = splitter.next()
-    {
-        match event {
-            Ok(event) => {
-                append.close = match reader.read(&event) {
-                    Verdict::GoesOn => None,
-                    Verdict::Whole => Some(Close::because(CloseReason::Completed)),
-                    Verdict::Failed { message } => {
-                        let detail = CloseDetail::new(OutcomeCode::UpstreamError, message).with_status(StatusCode::OK);
-                        Some(detail.close(CloseReason::Failed))
-                    }
-                };
-                append.records.push(event.stored);
-            }
-            Err(rejected) => {
-                let detail =
-                    CloseDetail::new(OutcomeCode::EventTooLarge, rejected.kind.to_string()).with_status(StatusCode::OK);
-                append.close = Some(detail.close(CloseReason::Failed));
-            }
-        }
-    }
-    append
-}
-
-/// The last append of an answer that ended cleanly.
-fn end(reader: &AnswerReader) -> Result<Append, CloseDetail> {
-    if reader.is_whole_at_end() {
-        Ok(Append { records: Vec::new(), close: Some(Close::because(CloseReason::Completed)) })
-    } else {
-        Err(CloseDetail::new(OutcomeCode::UpstreamCut, "the answer ended before it was whole"))
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn upstream_url(mount: &Mount, uri: &Uri) -> Result<Url, Error> {
 }
 
 /// Whether some reader may take a part of `path` for `.` or `..`: percent-decoded, and with `\` for a slash.
-fn climbs(path: &str) -> bool {
+pub(crate) fn climbs(path: &str) -> bool {
     let mut decoded = path.to_ascii_lowercase();
     // Twice, since an upstream behind another proxy may see it decoded twice.
     for _ in 0..2 {

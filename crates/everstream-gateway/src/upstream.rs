@@ -2,12 +2,15 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode};
-use reqwest::{Client, Url};
+use reqwest::dns::Resolve;
+use reqwest::{Client, ClientBuilder, Url};
 use tokio::time::{Instant, Sleep, timeout};
 
 use crate::config::Timeouts;
@@ -22,6 +25,9 @@ const POOL_IDLE_MAX: Duration = Duration::from_secs(4);
 /// How much of an answer that nobody waits for is read so that its connection can be used again.
 const LEFTOVER_BYTES_MAX: usize = 16 << 10;
 const LEFTOVER_WAIT_MAX: Duration = Duration::from_millis(250);
+
+/// How long the beginning of an error's body is waited for.
+const BEGINNING_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// A request, ready to be sent once.
 #[derive(Debug)]
@@ -41,6 +47,13 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// The body of a request with these headers, as it comes. One without any must not be sent on as an empty one in
+    /// chunks.
+    pub(crate) fn passing(headers: &HeaderMap, body: BodyStream) -> Self {
+        let is_there = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+        if is_there { Self::Stream(body) } else { Self::Whole(Bytes::new()) }
+    }
+
     pub(crate) const fn framing(&self) -> Framing {
         match self {
             Self::Whole(_) => Framing::Whole,
@@ -86,25 +99,28 @@ pub(crate) struct Failure {
 }
 
 impl Upstream {
-    /// A client for `mount`. It follows no redirect, asks no proxy, and sends nothing twice.
+    /// A client for `mount`.
     ///
     /// # Errors
     /// `Internal` when TLS cannot be set up, which is tried only for `https`.
     pub(crate) fn new(mount: &Mount) -> Result<Self, Error> {
-        let builder = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .tcp_nodelay(true)
-            .connect_timeout(mount.timeouts.connect)
-            .pool_idle_timeout(POOL_IDLE_MAX);
-        // A machine without certificate authorities can still talk to its own http upstream.
-        let builder = if mount.url.scheme() == "https" { builder } else { builder.tls_certs_only([]) };
-        let client = builder.build().map_err(|error| {
-            Error::new(ErrorKind::Internal, format!("no HTTP client for upstream {}", mount.name)).caused_by(error)
-        })?;
-        Ok(Self { client, timeouts: mount.timeouts })
+        let builder = builder(mount.timeouts, mount.url.scheme() == "https");
+        Self::build(builder, mount.timeouts, &format!("upstream {}", mount.name))
+    }
+
+    /// A client that connects only where `resolver` leads, for upstreams that callers name.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn guarded(resolver: impl Resolve + 'static, timeouts: Timeouts, has_tls: bool) -> Result<Self, Error> {
+        Self::build(builder(timeouts, has_tls).dns_resolver(Arc::new(resolver)), timeouts, "the proxy")
+    }
+
+    fn build(builder: ClientBuilder, timeouts: Timeouts, of: &str) -> Result<Self, Error> {
+        let client = builder
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("no HTTP client for {of}")).caused_by(error))?;
+        Ok(Self { client, timeouts })
     }
 
     /// Sends the call and waits for the head of its answer.
@@ -134,6 +150,20 @@ impl Upstream {
     }
 }
 
+/// Follows no redirect, asks no proxy, and sends nothing twice.
+fn builder(timeouts: Timeouts, has_tls: bool) -> ClientBuilder {
+    let builder = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .tcp_nodelay(true)
+        .connect_timeout(timeouts.connect)
+        .pool_idle_timeout(POOL_IDLE_MAX);
+    // A machine without certificate authorities can still talk to its own http upstream.
+    if has_tls { builder } else { builder.tls_certs_only([]) }
+}
+
 impl UpstreamAnswer {
     pub(crate) fn status(&self) -> StatusCode {
         self.response.status()
@@ -145,13 +175,37 @@ impl UpstreamAnswer {
 
     /// Whether this is an event stream whose events can be read.
     pub(crate) fn is_event_stream(&self) -> bool {
-        let has = |name, wanted: &str| {
-            let value = self.headers().get(name).and_then(|value| value.to_str().ok());
-            value.map(|value| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
+        let value = self.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+        self.status() == StatusCode::OK && essence.eq_ignore_ascii_case("text/event-stream") && !self.is_encoded()
+    }
+
+    /// Whether its bytes are in a coding (compressed), although nothing but `identity` was accepted.
+    pub(crate) fn is_encoded(&self) -> bool {
+        let value = self.headers().get(http::header::CONTENT_ENCODING);
+        value.is_some_and(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+    }
+
+    /// The beginning of the body, all of it as a rule: `bytes_max` and perhaps a chunk more, as far as it comes within two
+    /// seconds. A failure on the way is left for the rest to report.
+    ///
+    /// # Cancel safety
+    /// Dropped, it has lost what it read.
+    pub(crate) async fn beginning(&mut self, bytes_max: usize) -> Bytes {
+        let mut beginning = BytesMut::new();
+        let reading = async {
+            while beginning.len() < bytes_max {
+                match self.next().await {
+                    Ok(Some(bytes)) => beginning.extend_from_slice(&bytes),
+                    end => {
+                        self.end = Some(end.map(drop));
+                        return;
+                    }
+                }
+            }
         };
-        self.status() == StatusCode::OK
-            && has(http::header::CONTENT_TYPE, "text/event-stream") == Some(true)
-            && has(http::header::CONTENT_ENCODING, "identity") != Some(false)
+        let _ = timeout(BEGINNING_WAIT_MAX, reading).await;
+        beginning.freeze()
     }
 
     /// The next bytes; `None` at a clean end.
@@ -204,11 +258,6 @@ impl UpstreamAnswer {
                 None
             }
         }
-    }
-
-    /// Makes `end`, which [`UpstreamAnswer::next`] has reported, be reported again.
-    pub(crate) fn put_back(&mut self, end: Result<(), Failure>) {
-        self.end = Some(end);
     }
 
     /// Reads what little may be left of an answer that is whole, so that its connection goes back to the pool.

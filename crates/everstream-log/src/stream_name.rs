@@ -32,6 +32,18 @@ impl StreamName {
     /// # Errors
     /// [`InvalidStreamName`] says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidStreamName> {
+        if text.starts_with("__") {
+            return Err(InvalidStreamName::Reserved);
+        }
+        Self::parse_reserved(text)
+    }
+
+    /// Checks `text` as a name that the process itself gives or has given: a reserved first segment is lawful. Never for
+    /// a name from outside.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], without [`InvalidStreamName::Reserved`].
+    pub fn parse_reserved(text: &str) -> Result<Self, InvalidStreamName> {
         if text.is_empty() || text.len() > Self::LEN_MAX {
             return Err(InvalidStreamName::Length);
         }
@@ -44,9 +56,6 @@ impl StreamName {
                 "." | ".." => return Err(InvalidStreamName::DotSegment),
                 _ => {}
             }
-        }
-        if text.starts_with("__") {
-            return Err(InvalidStreamName::Reserved);
         }
         Ok(Self(text.into()))
     }
@@ -112,5 +121,12 @@ mod tests {
         ] {
             assert_eq!(StreamName::parse(text), Err(broken), "{text:?}");
         }
+    }
+
+    #[test]
+    fn only_the_process_itself_gives_reserved_names() {
+        assert_eq!(StreamName::parse("__x/1"), Err(InvalidStreamName::Reserved));
+        assert_eq!(StreamName::parse_reserved("__x/1").unwrap().as_str(), "__x/1");
+        assert_eq!(StreamName::parse_reserved("__x//1"), Err(InvalidStreamName::EmptySegment));
     }
 }

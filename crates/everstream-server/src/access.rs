@@ -1,9 +1,11 @@
 //! Who may do what to which stream.
 //!
-//! A handler touches a stream only through a [`Grant`], and only [`Access::grant`] makes one. The policy of today is
+//! A handler touches a stream only through a [`Grant`], and only [`Access`] makes one: by its policy, or by a proof that
+//! the calling protocol has judged itself. The policy of today is
 //! open: whoever reaches the server may do everything, which is why binding anything but loopback asks for
 //! `insecure`. Tokens will change [`Access`] and [`Caller`] and no handler.
 
+use std::any::TypeId;
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
@@ -69,6 +71,18 @@ impl<A> Grant<A> {
     }
 }
 
+/// A stream that another protocol has found and judged by a proof of its own (a signed URL): whoever forwards a request
+/// with it as an extension has decided that it may be read. Nothing from outside can make one.
+#[derive(Debug, Clone)]
+pub(crate) struct Readable(StreamName);
+
+impl Readable {
+    /// `stream` may be read with this request. Takes the grant that says so.
+    pub(crate) fn by(grant: Grant<Read>) -> Self {
+        Self(grant.stream)
+    }
+}
+
 /// Who asks. Everybody is anonymous until there are tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller(());
@@ -98,6 +112,12 @@ impl Access {
     pub fn grant<A: Action>(&self, _caller: Caller, stream: StreamName) -> Result<Grant<A>, Problem> {
         Ok(Grant { stream, action: PhantomData })
     }
+
+    /// Leave to do `A` to `stream` by a proof that the calling protocol has judged itself, whatever the policy says about
+    /// who asks: a signed URL, or a secret that stands above all streams of that protocol.
+    pub(crate) fn proven<A: Action>(&self, stream: StreamName) -> Grant<A> {
+        Grant { stream, action: PhantomData }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -112,6 +132,11 @@ impl<A: Action> FromRequestParts<App> for Grant<A> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if let Some(Readable(stream)) = parts.extensions.get()
+            && TypeId::of::<A>() == TypeId::of::<Read>()
+        {
+            return Ok(app.access.proven(stream.clone()));
+        }
         let Ok(caller) = Caller::from_request_parts(parts, app).await;
         let Path(text) = Path::<String>::from_request_parts(parts, app)
             .await

@@ -13,6 +13,7 @@ use http::Method;
 use crate::access::Access;
 use crate::config::Config;
 use crate::problem::{Code, Problem};
+use crate::proxy_gate::ProxyGate;
 use crate::{edge, health, protocols};
 
 /// The state of one worker: cheap to clone, and its handles write on the worker's own runtime.
@@ -26,6 +27,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Who may do what.
     pub access: Access,
+    /// Who may use the proxy; none where it is off.
+    pub proxy: Option<Arc<ProxyGate>>,
     /// Where this server listens: how the demo's mount finds its upstream.
     pub own_address: SocketAddr,
 }
@@ -38,7 +41,8 @@ impl App {
     /// When no HTTP client can be made.
     pub fn new(hub: Hub, config: Arc<Config>, own_address: SocketAddr) -> Result<Self, everstream_gateway::Error> {
         let gateway = Gateway::new(hub.clone(), config.gateway(own_address))?;
-        Ok(Self { hub, gateway, config, access: Access::open(), own_address })
+        let proxy = ProxyGate::of(&config).map(Arc::new);
+        Ok(Self { hub, gateway, config, access: Access::open(), proxy, own_address })
     }
 
     /// The same for a worker: its handles write, and its relays run, on the current runtime.
@@ -56,13 +60,20 @@ impl App {
 /// A test calls it with an [`App`] over the memory engine and sends requests by `oneshot`.
 pub fn router(app: App) -> Router {
     let edge = from_fn_with_state(app.clone(), edge::around);
+    let proxys_words = from_fn_with_state(app.clone(), protocols::proxy::in_their_words);
     let demo = if app.config.serves_demo() {
         protocols::demo::routes().merge(protocols::demo_upstream::routes())
     } else {
         Router::new()
     };
+    let proxy = match &app.proxy {
+        // Its streams are read as all others are; a protocol knows no other, so that the way is shown to it here.
+        Some(gate) => protocols::proxy::routes(Arc::clone(gate), protocols::streams::routes().with_state(app.clone())),
+        None => protocols::proxy::off(),
+    };
     let routes = Router::new()
         .merge(protocols::streams::routes())
+        .merge(proxy)
         .merge(demo)
         .merge(protocols::page::routes())
         .merge(health::routes())
@@ -73,7 +84,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), protocols::asks::stop_by_key))
         .with_state(app);
     // Around the router and not its routes: it adds `Allow` behind the layers of a route.
-    Router::new().fallback_service(routes).layer(edge)
+    Router::new().fallback_service(routes).layer(edge).layer(proxys_words)
 }
 
 /// The router adds `Allow`.

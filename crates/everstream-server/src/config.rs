@@ -3,9 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use everstream_gateway::{GatewayConfig, Mount, Url};
+use everstream_gateway::{AllowList, GatewayConfig, Mount, ProxyConfig, Timeouts, Url};
 use everstream_hub::HubConfig;
 use everstream_log::Durability;
 
@@ -18,6 +19,9 @@ pub use resolve::{Layers, Resolved, resolve};
 pub use upstream::{MountPath, UPSTREAM_KEYS, Upstream};
 pub use value::{ByteSize, Invalid, Limit, Origin, Value};
 
+use crate::proxy_gate;
+use crate::signing::{Secrets, SigningKeys};
+
 mod environment;
 mod error;
 mod file;
@@ -25,6 +29,7 @@ mod flags;
 mod key;
 mod layer;
 mod load;
+mod proxy;
 mod resolve;
 mod upstream;
 mod value;
@@ -105,6 +110,28 @@ key::keys! {
     insecure: bool = "false", flag "insecure";
     /// Whether the demo is served: `auto` does while no upstream is configured.
     demo: Demo = "auto";
+    /// Secrets with which trusted callers use the proxy at `/v1/proxy`, each of 16 or more characters; several while one is
+    /// replaced. Without any the proxy is off.
+    proxy_secret: Secrets = "";
+    /// Keys that sign the URLs of the proxy's streams, each an id, a colon and 32 or more characters. The first one signs,
+    /// every one verifies. Without any, a key is made and kept in the data directory.
+    proxy_signing_key: SigningKeys = "";
+    /// Upstreams that the proxy may call, as scheme, host, port and path: without a port the scheme's own, `:*` for any;
+    /// `*.` before a host for one or more labels; in the path `*` for one segment and a last `**` for everything below;
+    /// without a path every path. A private address is called only where its host is written down. Empty, none is.
+    proxy_allow: AllowList = "";
+    /// How long the URLs of the proxy's streams hold.
+    proxy_url_ttl: Duration = "24h";
+    /// Time for the proxy to connect.
+    proxy_connect_timeout: Duration = "10s";
+    /// Time from the proxy's call to the head of its answer.
+    proxy_first_byte_timeout: Duration = "60s";
+    /// Longest silence within an answer to the proxy.
+    proxy_idle_timeout: Duration = "10m";
+    /// Longest whole answer to the proxy; `0` is no bound.
+    proxy_total_timeout: Limit<Duration> = "30m";
+    /// Answers to the proxy at a time; further calls are answered 429.
+    proxy_max_in_flight: NonZeroUsize = "10000";
     /// Threads that serve connections; `0` is one for each processor.
     workers: Limit<NonZeroUsize> = "0";
 }
@@ -189,6 +216,27 @@ impl Config {
             mounts: self.upstreams.iter().map(Upstream::mount).chain(demo).collect(),
             body_bytes_max: self.max_body_bytes.0,
             event_bytes_max: self.max_event_bytes.0,
+            proxy: self.serves_proxy().then(|| self.proxy()),
+        }
+    }
+
+    /// Whether the proxy is on.
+    #[must_use]
+    pub const fn serves_proxy(&self) -> bool {
+        !self.proxy_secret.is_empty()
+    }
+
+    fn proxy(&self) -> ProxyConfig {
+        ProxyConfig {
+            allow: Arc::new(self.proxy_allow.clone()),
+            via: proxy_gate::via(&self.proxy_signing_key),
+            timeouts: Timeouts {
+                connect: self.proxy_connect_timeout,
+                first_byte: self.proxy_first_byte_timeout,
+                idle: self.proxy_idle_timeout,
+                total: self.proxy_total_timeout.get(),
+            },
+            in_flight_max: self.proxy_max_in_flight,
         }
     }
 

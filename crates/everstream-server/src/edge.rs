@@ -12,43 +12,45 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::cors::Audience;
 use crate::problem::{Code, Problem};
 use crate::{body, cors};
 
 /// Every method of the server.
-const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The layer.
 pub(crate) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
-    let origin = cors::allowed_origin(&app.config, request.headers());
-    let mut response = match answer_here(&app.config, &request) {
+    let audience = Audience::of(&app.config, request.uri().path(), request.headers());
+    let method = request.method().clone();
+    let mut response = match answer_here(&app, &audience, &request) {
         Ok(Some(response)) => response,
-        Ok(None) => {
-            let method = request.method().clone();
-            tell_methods(&method, next.run(request).await)
-        }
+        Ok(None) => tell_methods(&method, next.run(request).await),
         Err(problem) => problem.into_response(),
     };
-    decorate(&app.config, origin, response.headers_mut());
+    decorate(audience, &app.config, &method, response.headers_mut());
     response
 }
 
-/// Adds what every answer says, with `origin` as [`cors::allowed_origin`] found it.
-pub(crate) fn decorate(config: &Config, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
-    cors::decorate(config, origin, headers);
+/// Adds what every answer to `method` says.
+pub(crate) fn decorate(audience: Audience, config: &Config, method: &Method, headers: &mut HeaderMap) {
+    let policy = audience.resource_policy(config);
+    audience.decorate(config, method, headers);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let policy = if config.cors_origins.is_empty() { "same-origin" } else { "cross-origin" };
-    headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static(policy));
+    headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(policy);
 }
 
 /// The answer to what no route has to see.
-fn answer_here(config: &Config, request: &Request) -> Result<Option<Response>, Problem> {
-    let (method, headers) = (request.method(), request.headers());
+fn answer_here(app: &App, audience: &Audience, request: &Request) -> Result<Option<Response>, Problem> {
+    let (config, method, headers) = (&app.config, request.method(), request.headers());
     check_method(method)?;
+    if app.proxy.as_ref().is_some_and(|gate| gate.is_own_call(headers)) {
+        return Err(Problem::new(Code::LoopDetected, "the proxy does not call its own server"));
+    }
     if cors::is_preflight(method, headers) {
-        return Ok(Some(cors::preflight(config, headers)));
+        return Ok(Some(audience.preflight(headers)));
     }
     if method == Method::OPTIONS && request.uri().path() == "*" {
         return Ok(Some((StatusCode::NO_CONTENT, [(ALLOW, METHODS)]).into_response()));

@@ -9,6 +9,8 @@
 //! - [`accept`], [`last_event_id`]: what a request's headers say to more than one protocol.
 //! - [`sse_body`]: a subscription as a response body, the one way events reach a socket.
 //! - [`head_only`]: the body of an answer to `HEAD`.
+//! - [`signing`], [`proxy_gate`]: secrets and signed URLs; who may use the proxy.
+//! - [`base_url`]: how a client reached this server.
 //! - [`protocols`]: thin adapters; none imports another.
 //! - [`server`]: bind, run, drain; below it `listener` → `acceptor` (with `admission`) → `worker` → `connection`
 //!   (with `head` and `lawful`), one after another on a connection's way in. `plain_append` answers the plainest of
@@ -19,6 +21,7 @@ mod acceptor;
 pub mod access;
 mod admission;
 pub mod app;
+pub mod base_url;
 pub mod body;
 pub mod config;
 mod connection;
@@ -34,8 +37,11 @@ mod listener;
 mod plain_append;
 pub mod problem;
 pub mod protocols;
+pub mod proxy_gate;
 mod rewound;
 pub mod server;
+pub mod signing;
+mod signing_key_file;
 pub mod sse_body;
 mod traffic;
 mod worker;

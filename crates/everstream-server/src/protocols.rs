@@ -4,4 +4,5 @@ pub mod asks;
 pub mod demo;
 pub mod demo_upstream;
 pub mod page;
+pub mod proxy;
 pub mod streams;

@@ -16,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::acceptor::Acceptor;
 use crate::admission::Admission;
 use crate::app::App;
-use crate::config::{self, Config, ConfigError, ServeArgs};
+use crate::config::{self, Config, ConfigError, ServeArgs, Storage};
 use crate::engine;
 use crate::listener::{self, BindError};
+use crate::signing::SigningKeys;
+use crate::signing_key_file;
 use crate::worker::{self, Worker};
 
 /// A server that is bound and has its log open, but serves nobody yet.
@@ -39,6 +41,8 @@ pub enum ServeError {
     Bind(BindError),
     /// The log cannot be opened, recovered or closed.
     Log(Box<dyn StdError + Send + Sync>),
+    /// The file of the proxy's signing key cannot be made, read or understood.
+    SigningKey(io::Error),
     /// The machine gives no thread, runtime or socket.
     Machine(io::Error),
 }
@@ -63,11 +67,14 @@ impl Server {
     ///
     /// # Errors
     /// [`ServeError::Bind`], [`ServeError::Log`].
-    pub fn bind(config: Config) -> Result<Self, ServeError> {
+    pub fn bind(mut config: Config) -> Result<Self, ServeError> {
         // The address first: a second server must not touch a data directory only to find its port taken.
         let listener = listener::bind(config.listen).map_err(ServeError::Bind)?;
         let address = listener.local_addr().map_err(ServeError::Machine)?;
         let log = engine::open(&config).map_err(|error| ServeError::Log(error.into()))?;
+        if config.serves_proxy() && config.proxy_signing_key.is_empty() {
+            config.proxy_signing_key = signing_key(&config).map_err(ServeError::SigningKey)?;
+        }
         Ok(Self { config: Arc::new(config), log, listener, address })
     }
 
@@ -118,6 +125,14 @@ impl Server {
     }
 }
 
+/// The key that a server has which was given none. In memory, its URLs end with its streams.
+fn signing_key(config: &Config) -> io::Result<SigningKeys> {
+    match config.storage() {
+        Storage::Memory => signing_key_file::fresh(),
+        Storage::Disk(directory) => signing_key_file::load_or_make(&directory),
+    }
+}
+
 /// Closes what relays of a dead process left open.
 async fn recover(hub: &Hub) -> Result<(), ServeError> {
     let interrupted =
@@ -161,6 +176,10 @@ impl fmt::Display for ServeError {
             Self::Config(error) => write!(f, "{error}"),
             Self::Bind(error) => write!(f, "{error}"),
             Self::Log(error) => write!(f, "the log: {error}"),
+            Self::SigningKey(error) => write!(
+                f,
+                "the proxy's signing key: {error}; repair the file in the data directory, or set proxy_signing_key"
+            ),
             Self::Machine(error) => write!(f, "the machine refuses: {error}"),
         }
     }
@@ -172,7 +191,7 @@ impl StdError for ServeError {
             Self::Config(error) => error.source(),
             Self::Bind(error) => error.source(),
             Self::Log(error) => error.source(),
-            Self::Machine(error) => error.source(),
+            Self::SigningKey(error) | Self::Machine(error) => error.source(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{ACCEPT, CONTENT_TYPE};
 
 use crate::options::Options;
 use crate::upstream::Body;
@@ -15,12 +15,6 @@ use crate::{BodyStream, Dialect, Error, ErrorKind};
 /// `BodyTooLarge`, `IncompleteBody`.
 pub(super) async fn read(headers: &HeaderMap, body: BodyStream, bytes_max: usize) -> Result<Body, Error> {
     if may_hold_an_ask(headers) { whole(body, bytes_max).await.map(Body::Whole) } else { Ok(Body::Stream(body)) }
-}
-
-/// The body of a request that is no ask, as it comes. One without any must not be sent on as an empty body in chunks.
-pub(super) fn passing(headers: &HeaderMap, body: BodyStream) -> Body {
-    let is_there = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    if is_there { Body::Stream(body) } else { Body::Whole(Bytes::new()) }
 }
 
 /// Whether the caller means to get its answer in events.

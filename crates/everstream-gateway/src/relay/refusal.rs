@@ -1,28 +1,24 @@
 //! An answer that is no event stream goes to the caller as it is, and its stream says so to everybody else.
 
-use std::time::Duration;
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use everstream_hub::Stream;
 use everstream_log::CloseReason;
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::close_stream;
 use crate::outcome::{CloseDetail, OutcomeCode};
 use crate::upstream::UpstreamAnswer;
 use crate::{BodyStream, PassThrough, header};
 
-/// How much of an error's body is read to find its message, and how long that may take.
+/// How much of an error's body is read to find its message.
 const ERROR_BYTES_MAX: usize = 64 << 10;
-const ERROR_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Closes the stream as failed and hands the answer to the caller, if one still waits.
 pub(super) async fn pass_on(stream: &Stream, mut answer: UpstreamAnswer, caller: oneshot::Sender<PassThrough>) {
     let (status, headers) = (answer.status(), header::to_caller(answer.headers()));
     let is_error = status.is_client_error() || status.is_server_error();
-    let beginning = if is_error { read_beginning(&mut answer).await } else { Bytes::new() };
+    let beginning = if is_error { answer.beginning(ERROR_BYTES_MAX).await } else { Bytes::new() };
     let detail = if is_error {
         let message = message(&beginning).unwrap_or_else(|| format!("the upstream answered {status}"));
         CloseDetail::new(OutcomeCode::UpstreamStatus, message)
@@ -36,24 +32,6 @@ pub(super) async fn pass_on(stream: &Stream, mut answer: UpstreamAnswer, caller:
         if beginning.is_empty() { rest } else { Box::pin(futures_util::stream::iter([Ok(beginning)]).chain(rest)) };
     // A caller that has gone, or whose head is out already, reads the close instead.
     let _ = caller.send(PassThrough { status, headers, body, stream: Some(stream.clone()) });
-}
-
-/// The beginning of an error's body; all of it as a rule. A failure on the way is left for the rest to report.
-async fn read_beginning(answer: &mut UpstreamAnswer) -> Bytes {
-    let mut beginning = BytesMut::new();
-    let reading = async {
-        while beginning.len() < ERROR_BYTES_MAX {
-            match answer.next().await {
-                Ok(Some(bytes)) => beginning.extend_from_slice(&bytes),
-                end => {
-                    answer.put_back(end.map(drop));
-                    return;
-                }
-            }
-        }
-    };
-    let _ = timeout(ERROR_WAIT_MAX, reading).await;
-    beginning.freeze()
 }
 
 /// What an error's body says: the message of the usual JSON shapes, else the text itself.

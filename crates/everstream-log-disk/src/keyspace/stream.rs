@@ -102,7 +102,7 @@ pub(crate) fn deser(row: Bytes) -> Result<StreamRow, Malformed> {
     if version != VERSION || flags & !FLAGS != 0 {
         return Err(Malformed);
     }
-    let name = StreamName::parse(&row.text()?).map_err(|_| Malformed)?;
+    let name = StreamName::parse_reserved(&row.text()?).map_err(|_| Malformed)?;
     let epoch = Epoch::parse(&row.text()?).map_err(|_| Malformed)?;
     let created_at = Timestamp(row.varint()?);
     let first = Offset(row.varint()?);

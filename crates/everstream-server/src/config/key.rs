@@ -16,6 +16,8 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// Its name among the flags of `serve`, without dashes; none when it is no flag.
     pub flag: Option<&'static str>,
+    /// Whether its value must not be shown.
+    pub is_secret: bool,
 }
 
 macro_rules! keys {
@@ -42,6 +44,7 @@ macro_rules! keys {
                 example: <$type as $crate::config::Value>::EXAMPLE,
                 default: $crate::config::key::keys!(@option $($default)?),
                 flag: $crate::config::key::keys!(@option $($flag)?),
+                is_secret: <$type as $crate::config::Value>::IS_SECRET,
             },
         )+];
 

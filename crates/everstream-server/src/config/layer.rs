@@ -51,13 +51,21 @@ impl Settings {
 
     /// The error that the value of `name` is wrong, because it `why`.
     pub(super) fn refusal(&self, name: &str, why: &str, example: &str) -> ConfigError {
-        let written = self.values.get(name).map(|raw| format!(" = {:?} ({})", raw.text, raw.source));
+        let written = self.values.get(name).map(|raw| format!(" = {:?} ({})", self.shown(name, raw), raw.source));
         ConfigError::new(format!("{}{name}{} {why}; try {example:?}", self.prefix, written.unwrap_or_default()))
     }
 
-    /// Every value with its place, in the order of the table.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'static str, &Raw)> {
-        self.table.iter().filter_map(|key| Some((key.name, self.values.get(key.name)?)))
+    /// Every value as it may be shown, with its place, in the order of the table.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'static str, String, Source)> {
+        self.table.iter().filter_map(|key| {
+            let raw = self.values.get(key.name)?;
+            Some((key.name, self.shown(key.name, raw).to_owned(), raw.source.clone()))
+        })
+    }
+
+    fn shown<'a>(&self, name: &str, raw: &'a Raw) -> &'a str {
+        let is_secret = self.table.iter().any(|key| key.name == name && key.is_secret);
+        if is_secret && !raw.text.is_empty() { "***" } else { &raw.text }
     }
 }
 

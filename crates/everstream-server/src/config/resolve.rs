@@ -10,7 +10,9 @@ use super::file::{self, FileText, UpstreamLayer};
 use super::flags::ServeArgs;
 use super::layer::{Raw, Settings};
 use super::upstream::{UPSTREAM_KEYS, Upstream};
+use super::value::Value;
 use super::{Config, KEYS};
+use crate::signing::SigningKeys;
 
 /// Everything a configuration is made of, handed in.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +30,7 @@ pub struct Layers<'a> {
 pub struct Resolved {
     /// The configuration.
     pub config: Config,
-    /// Key, value as written, and place, in the order of the key table.
+    /// Key, value as written (a secret as `***`), and place, in the order of the key table.
     pub entries: Vec<(&'static str, String, Source)>,
     /// What is odd but no error.
     pub warnings: Vec<String>,
@@ -56,8 +58,7 @@ pub fn resolve(layers: Layers<'_>) -> Result<Resolved, ConfigError> {
         .collect::<Result<Vec<_>, _>>()?;
     let config = Config::check(&settings, upstreams)?;
     check_together(&config, &settings)?;
-    let entries = settings.entries().map(|(name, raw)| (name, raw.text.clone(), raw.source.clone())).collect();
-    Ok(Resolved { config, entries, warnings })
+    Ok(Resolved { config, entries: settings.entries().collect(), warnings })
 }
 
 /// What no single value can be blamed for.
@@ -68,6 +69,10 @@ fn check_together(config: &Config, settings: &Settings) -> Result<(), ConfigErro
     }
     if config.max_head_bytes.0 < HEAD_BYTES_MIN {
         return Err(settings.refusal("max_head_bytes", "is less than 8KiB, which a browser's head may need", "16KiB"));
+    }
+    if config.proxy_secret.share(&config.proxy_signing_key) {
+        let why = "is also a proxy_secret, so that whoever may call could sign";
+        return Err(settings.refusal("proxy_signing_key", why, SigningKeys::EXAMPLE));
     }
     for (at, upstream) in config.upstreams.iter().enumerate() {
         let mount = upstream.mount.as_str();

@@ -15,6 +15,8 @@ pub trait Value: Sized {
     const KIND: &'static str;
     /// A lawful value.
     const EXAMPLE: &'static str;
+    /// Whether no message may show it.
+    const IS_SECRET: bool = false;
 
     /// Reads a value.
     ///

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use everstream_log::Timestamp;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::config::Config;
+use crate::cors::Audience;
 use crate::edge;
 use crate::protocols::streams::NEXT_OFFSET;
 
@@ -24,7 +25,7 @@ impl Acknowledgements {
     /// With the headers that every answer to a request without `Origin` has under `config`.
     pub(super) fn new(config: &Config) -> Self {
         let mut common = HeaderMap::new();
-        edge::decorate(config, None, &mut common);
+        edge::decorate(Audience::Listed(None), config, &Method::POST, &mut common);
         let mut back = b"\r\n".to_vec();
         for (name, value) in &common {
             back.extend_from_slice(name.as_str().as_bytes());

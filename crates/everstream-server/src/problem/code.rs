@@ -60,6 +60,30 @@ codes! {
     InvalidEvent = "invalid_event", BAD_REQUEST, "Invalid event";
     /// The body ended before its announced end.
     IncompleteBody = "incomplete_body", BAD_REQUEST, "Incomplete body";
+    /// The call of the proxy has no `Upstream-URL`, or several.
+    MissingUpstreamUrl = "missing_upstream_url", BAD_REQUEST, "Missing Upstream-URL";
+    /// The call of the proxy has no `Upstream-Method`, or several.
+    MissingUpstreamMethod = "missing_upstream_method", BAD_REQUEST, "Missing Upstream-Method";
+    /// `Upstream-Method` is none of GET, POST, PUT, PATCH and DELETE.
+    InvalidUpstreamMethod = "invalid_upstream_method", BAD_REQUEST, "Invalid Upstream-Method";
+    /// The upstream of the proxy answers with a redirect, which is never followed.
+    RedirectNotAllowed = "redirect_not_allowed", BAD_REQUEST, "Upstream redirects";
+    /// The only action on a stream of the proxy is `abort`.
+    InvalidAction = "invalid_action", BAD_REQUEST, "Invalid action";
+    /// The proxy wants to see a secret of the caller.
+    MissingSecret = "missing_secret", UNAUTHORIZED, "Missing secret";
+    /// The caller's secret is none of `proxy_secret`.
+    InvalidSecret = "invalid_secret", UNAUTHORIZED, "Invalid secret";
+    /// The URL has no `expires` and `signature`.
+    MissingSignature = "missing_signature", UNAUTHORIZED, "Missing signature";
+    /// The signed URL is older than `proxy_url_ttl`.
+    SignatureExpired = "signature_expired", UNAUTHORIZED, "Signed URL has expired";
+    /// The URL was not signed by this server, or was changed.
+    SignatureInvalid = "signature_invalid", UNAUTHORIZED, "Invalid signature";
+    /// The URL was signed for something else: for reading, or for aborting.
+    ScopeExceeded = "scope_exceeded", FORBIDDEN, "URL is not for this";
+    /// `proxy_allow` does not have the upstream, or its address is not public.
+    UpstreamNotAllowed = "upstream_not_allowed", FORBIDDEN, "Upstream not allowed";
     /// Nothing is at this path.
     PathNotFound = "path_not_found", NOT_FOUND, "No such path";
     /// No stream of this name, or it has expired.
@@ -137,6 +161,8 @@ codes! {
     UpstreamFailed = "upstream_failed", BAD_GATEWAY, "Upstream failed";
     /// The upstream did not answer in time.
     UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "Upstream timed out";
+    /// The request is a call that this server's own proxy made.
+    LoopDetected = "loop_detected", LOOP_DETECTED, "Proxy calls itself";
     /// The log takes no writes since one failed; reads go on.
     LogReadOnly = "log_read_only", SERVICE_UNAVAILABLE, "Writes are refused";
     /// A configured number (of streams, of subscribers) is reached.

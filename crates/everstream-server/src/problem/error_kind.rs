@@ -64,6 +64,8 @@ const fn code_of_gateway(kind: GatewayKind) -> Code {
         GatewayKind::BodyTooLarge => Code::BodyTooLarge,
         GatewayKind::IncompleteBody => Code::IncompleteBody,
         GatewayKind::TooManyAsks => Code::TooManyAsks,
+        GatewayKind::UpstreamNotAllowed => Code::UpstreamNotAllowed,
+        GatewayKind::UpstreamRedirects => Code::RedirectNotAllowed,
         GatewayKind::UpstreamUnreachable => Code::UpstreamUnreachable,
         GatewayKind::UpstreamTimeout => Code::UpstreamTimeout,
         GatewayKind::UpstreamFailed(_) => Code::UpstreamFailed,

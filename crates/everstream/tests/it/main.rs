@@ -8,6 +8,7 @@ mod disk_full;
 mod drain;
 mod injection;
 mod kill;
+mod proxy;
 mod resume_law;
 mod server_cases;
 mod slow_reader;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use everstream_hub::{ContentKind, CreateStream, Error, ErrorKind, StreamState};
 use everstream_log::{Expiry, Sequencing, Timestamp};
-use http::header::{CONTENT_TYPE, HOST, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -18,11 +18,11 @@ use super::payload::{self, PayloadLimits};
 use super::sequence;
 use crate::access::{Append, Caller, Grant};
 use crate::app::App;
+use crate::base_url;
 use crate::body::read_whole;
 use crate::problem::{Code, Problem};
 
 const DEFAULT_TYPE: &str = "application/octet-stream";
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// 201 for a new stream, 200 for one that is there with equal settings; then nothing is appended.
 pub(super) async fn create(
@@ -162,14 +162,7 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
 
 /// Where the stream is, as its creator reached it; `None` without a usable `Host`.
 fn location(parts: &Parts) -> Option<HeaderValue> {
-    let host = match parts.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => parts.headers.get(HOST)?.to_str().ok()?,
-    };
-    // Told back only to the client that says so, so that nobody else is misled by a wrong one.
-    let is_https = parts.headers.get(FORWARDED_PROTO).is_some_and(|proto| proto == "https");
-    let scheme = if is_https { "https" } else { "http" };
-    HeaderValue::from_str(&format!("{scheme}://{host}{}", parts.uri.path())).ok()
+    HeaderValue::from_str(&format!("{}{}", base_url::of(parts)?, parts.uri.path())).ok()
 }
 
 #[cfg(test)]

@@ -22,6 +22,14 @@ pub enum ErrorKind {
     Unreachable,
     /// The server answered with this status, and trying again would not help.
     Refused(u16),
+    /// The stream is closed: nothing can be appended.
+    StreamClosed,
+    /// The producer's id or epoch cannot be sent.
+    InvalidProducer,
+    /// A later epoch of the producer has appended.
+    ProducerFenced,
+    /// Somebody else appends under the producer's id and epoch.
+    ProducerTaken,
     /// The server's answer is not what the protocol says.
     UnexpectedAnswer,
     /// What was to be appended could not be read.
@@ -37,6 +45,12 @@ impl Error {
 
     pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The same error under another kind.
+    pub(crate) const fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
         self
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Subscriber`] follows a stream across connections: it judges each response, presents the last event id, waits as
 //! the server asks and backs off as [`Reconnect`] decides, and stops for good where the stream ends. [`Publisher`]
-//! creates, appends and closes.
+//! creates, appends and closes; [`Producer`] appends each record exactly once, whatever is lost on the way.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), everstream_client::Error> {
@@ -26,6 +26,7 @@ mod connect;
 mod end;
 mod error;
 mod judge;
+mod producer;
 mod publisher;
 mod reconnect;
 mod request;
@@ -34,6 +35,7 @@ mod subscriber;
 pub use end::{Close, CloseReason, End};
 pub use error::{Error, ErrorKind};
 pub use everstream_codec::{Event, EventName};
+pub use producer::{EpochRule, Known, Producer, ProducerOptions};
 pub use publisher::{Appended, Created, Publisher};
 pub use reconnect::{Disconnect, Next, Reconnect, ReconnectPolicy};
 pub use request::Request;

@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod client;
 mod disk_full;
 mod drain;
 mod injection;

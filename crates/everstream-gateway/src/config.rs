@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use reqwest::Url;
+use url::Url;
 
 use crate::{AllowList, DialectChoice};
 

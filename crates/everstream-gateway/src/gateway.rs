@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use everstream_hub::{CreateStream, ErrorKind as HubErrorKind, Hub, Stream};
+use everstream_hub::{CreateStream, ErrorKind as HubErrorKind, Hub, Stream, Tasks};
 use everstream_log::{Epoch, Origin as StreamOrigin, StreamName};
 use http::{HeaderMap, Method, Uri};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -101,10 +101,10 @@ impl Gateway {
         let GatewayConfig { mounts, body_bytes_max, event_bytes_max, proxy } = config;
         let mounted = mounts.into_iter().map(|mount| {
             let places = mount.asks_in_flight_max.get().min(Semaphore::MAX_PERMITS);
-            Mounted::new(Arc::new(mount), Arc::new(Semaphore::new(places))).map(Arc::new)
+            Mounted::new(Arc::new(mount), Arc::new(Semaphore::new(places)), hub.tasks()).map(Arc::new)
         });
         let mounted = mounted.collect::<Result<_, _>>()?;
-        let proxy = proxy.map(|config| Proxy::new(config).map(Arc::new)).transpose()?;
+        let proxy = proxy.map(|config| Proxy::new(config, hub.tasks()).map(Arc::new)).transpose()?;
         Ok(Self { hub, mounted, proxy, running: Arc::default(), body_bytes_max, event_bytes_max })
     }
 
@@ -114,10 +114,10 @@ impl Gateway {
     /// As [`Gateway::new`].
     pub fn on_this_runtime(&self, hub: Hub) -> Result<Self, Error> {
         let again = |mounted: &Arc<Mounted>| {
-            Mounted::new(Arc::clone(&mounted.mount), Arc::clone(&mounted.places)).map(Arc::new)
+            Mounted::new(Arc::clone(&mounted.mount), Arc::clone(&mounted.places), hub.tasks()).map(Arc::new)
         };
         let mounted = self.mounted.iter().map(again).collect::<Result<_, _>>()?;
-        let proxy = self.proxy.as_ref().map(|proxy| proxy.again().map(Arc::new)).transpose()?;
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.again(hub.tasks()).map(Arc::new)).transpose()?;
         Ok(Self { hub, mounted, proxy, ..self.clone() })
     }
 
@@ -305,8 +305,8 @@ impl Gateway {
 }
 
 impl Mounted {
-    fn new(mount: Arc<Mount>, places: Arc<Semaphore>) -> Result<Self, Error> {
-        let upstream = Upstream::new(&mount)?;
+    fn new(mount: Arc<Mount>, places: Arc<Semaphore>, tasks: &Tasks) -> Result<Self, Error> {
+        let upstream = Upstream::new(&mount, tasks)?;
         Ok(Self { mount, places, upstream })
     }
 }

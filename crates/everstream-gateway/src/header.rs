@@ -162,7 +162,7 @@ fn remove_prefixed(headers: &mut HeaderMap, prefixes: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::Url;
+    use url::Url;
 
     use super::*;
     use crate::Secret;

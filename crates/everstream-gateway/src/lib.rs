@@ -34,4 +34,4 @@ pub use outcome::{CloseDetail, OutcomeCode};
 pub use proxy::{
     AllowList, AllowedUpstream, InvalidAllowedUpstream, Proxied, ProxyRequest, proxied_content_type, proxied_id,
 };
-pub use reqwest::Url;
+pub use url::Url;

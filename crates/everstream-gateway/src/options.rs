@@ -149,7 +149,7 @@ mod tests {
     use std::time::Duration;
 
     use http::HeaderValue;
-    use reqwest::Url;
+    use url::Url;
 
     use super::*;
     use crate::ErrorKind;

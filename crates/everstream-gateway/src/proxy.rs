@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use bytes::Bytes;
-use everstream_hub::{CreateStream, ErrorKind as HubErrorKind, Stream};
+use everstream_hub::{CreateStream, ErrorKind as HubErrorKind, Stream, Tasks};
 use everstream_log::{Origin as StreamOrigin, StreamName};
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -95,22 +95,22 @@ impl Proxy {
     ///
     /// # Errors
     /// `Internal` when TLS cannot be set up, which is tried only where the list has an `https` upstream.
-    pub(crate) fn new(config: ProxyConfig) -> Result<Self, Error> {
+    pub(crate) fn new(config: ProxyConfig, tasks: &Tasks) -> Result<Self, Error> {
         let places = config.in_flight_max.get().min(Semaphore::MAX_PERMITS);
-        Self::with(Arc::new(config), Arc::new(Semaphore::new(places)))
+        Self::with(Arc::new(config), Arc::new(Semaphore::new(places)), tasks)
     }
 
     /// The same proxy for the current runtime.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub(crate) fn again(&self) -> Result<Self, Error> {
-        Self::with(Arc::clone(&self.config), Arc::clone(&self.places))
+    pub(crate) fn again(&self, tasks: &Tasks) -> Result<Self, Error> {
+        Self::with(Arc::clone(&self.config), Arc::clone(&self.places), tasks)
     }
 
-    fn with(config: Arc<ProxyConfig>, places: Arc<Semaphore>) -> Result<Self, Error> {
+    fn with(config: Arc<ProxyConfig>, places: Arc<Semaphore>, tasks: &Tasks) -> Result<Self, Error> {
         let resolver = Resolver::new(Arc::clone(&config.allow));
-        let upstream = Upstream::guarded(resolver, config.timeouts, config.allow.has_https())?;
+        let upstream = Upstream::guarded(resolver, config.timeouts, config.allow.has_https(), tasks)?;
         Ok(Self { config, places, upstream })
     }
 
@@ -284,7 +284,7 @@ impl Upload {
 #[cfg(test)]
 mod tests {
     use everstream_testkit::MockUpstream;
-    use reqwest::Url;
+    use url::Url;
 
     use super::*;
     use crate::Timeouts;
@@ -293,7 +293,7 @@ mod tests {
     async fn call(entries: &[&str], url: &str) -> Result<UpstreamAnswer, ErrorKind> {
         let entries = entries.iter().map(|text| AllowedUpstream::parse(text).unwrap()).collect();
         let resolver = Resolver::new(Arc::new(AllowList::new(entries)));
-        let upstream = Upstream::guarded(resolver, Timeouts::default(), false).unwrap();
+        let upstream = Upstream::guarded(resolver, Timeouts::default(), false, &Tasks::new()).unwrap();
         let url = Url::parse(url).unwrap();
         let call = Call { method: Method::GET, url, headers: HeaderMap::new(), body: Body::Whole(Bytes::new()) };
         upstream.send(call).await.map_err(|failure| Upload::default().blame(failure, 0).kind())

@@ -3,8 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use everstream_hub::{Append, Close, Stream, Tasks};
+use everstream_hub::{Append, Close, Dormant, Stream, Tasks};
 use everstream_log::CloseReason;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -20,9 +19,6 @@ mod intake;
 mod refusal;
 
 pub(crate) use intake::Intake;
-
-/// How many bytes of an answer are taken before they are appended, where more has arrived already.
-const ROUND_BYTES_MAX: usize = 256 << 10;
 
 /// Everything one relay needs.
 #[derive(Debug)]
@@ -54,7 +50,7 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 enum Ending {
     /// The last append closed the stream, with everything of a whole answer.
-    Whole(UpstreamAnswer),
+    Whole(Box<UpstreamAnswer>),
     /// The stream has ended already.
     Ended,
     /// The stream is to be closed so.
@@ -69,14 +65,22 @@ impl Relay {
         let ending = {
             let carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
             let carrying = AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind();
+            // Beside every token of the answer, and woken once at most.
+            let interrupted = Dormant::new(Box::pin(async {
+                tokio::select! {
+                    // Each branch only looks.
+                    biased;
+                    _ = stream.ended() => Ending::Ended,
+                    () = cutoff.cancelled() => Ending::Close(shut_down()),
+                    () = left_alone(presence.abandoned(&stream, on_disconnect, audience), draining) => abandoned(),
+                }
+            }));
             tokio::select! {
                 // Each branch may be dropped: `carry` then closes the upstream's connection, and an append that was
                 // handed over takes full effect. `carry` goes first, since its own last append ends the stream too.
                 biased;
                 ending = carrying => ending.unwrap_or_else(|_| failed(&internal())),
-                _ = stream.ended() => Ending::Ended,
-                () = cutoff.cancelled() => Ending::Close(shut_down()),
-                () = left_alone(presence.abandoned(&stream, on_disconnect, audience), draining) => abandoned(),
+                ending = interrupted => ending,
             }
         };
         let whole = match ending {
@@ -112,15 +116,15 @@ struct Carrier<'a> {
 impl Carrier<'_> {
     async fn carry(mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
         let mut answer = match origin {
-            Origin::Answered(answer) => *answer,
+            Origin::Answered(answer) => answer,
             Origin::Call(upstream, call) => match upstream.send(*call).await {
-                Ok(answer) => answer,
+                Ok(answer) => Box::new(answer),
                 Err(failure) => return failed(&self.report(&failure)),
             },
         };
         if !self.intake.takes(&answer) {
             drop(self.permit.take());
-            refusal::pass_on(self.stream, answer, refusal).await;
+            refusal::pass_on(self.stream, *answer, refusal).await;
             return Ending::Ended;
         }
         let headers = Arc::new(crate::header::beside_events(answer.headers()));
@@ -135,20 +139,25 @@ impl Carrier<'_> {
         }
     }
 
-    /// One turn takes what has arrived, appends it in one step, and waits for the log before it reads on: the upstream
-    /// is slowed down to what the log can take. Returns how the stream was closed.
+    /// One turn takes what has arrived and appends it in one step. It goes on without waiting for the log, but never more
+    /// than one step ahead: the upstream is slowed down to what the log can take. Returns how the stream was closed.
     async fn carry_body(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
+        let mut appender = self.stream.appender();
         loop {
-            let append = match answer.next().await {
-                Ok(Some(chunk)) => {
-                    self.take_round(answer, &chunk).await;
-                    self.intake.take()
+            let fed = tokio::select! {
+                // Both are cancel-safe. A log that refuses is noticed before the upstream says more.
+                biased;
+                error = appender.failed() => return self.not_appended(&error),
+                fed = answer.feed(|bytes| self.intake.push(bytes)) => fed,
+            };
+            let append = match fed {
+                Ok(true) => self.intake.take(),
+                over => {
+                    if let Err(error) = appender.settled().await {
+                        return self.not_appended(&error);
+                    }
+                    self.last_append(over)?
                 }
-                Ok(None) => self.intake.end()?,
-                Err(failure) => match self.intake.own_end() {
-                    Some(close) => Append { records: Vec::new(), close: Some(close) },
-                    None => return Err(self.report(&failure)),
-                },
             };
             if append.records.is_empty() && append.close.is_none() {
                 continue;
@@ -157,23 +166,27 @@ impl Carrier<'_> {
             if reason.is_some() {
                 drop(self.permit.take());
             }
-            match (self.stream.append(append).await, reason) {
-                (Ok(_), None) => {}
-                (Ok(_), Some(reason)) => return Ok(reason),
-                (Err(error), _) => return self.not_appended(&error),
+            let mut appended = appender.append(append).await;
+            if let (Ok(()), Some(reason)) = (&appended, reason) {
+                appended = appender.settled().await;
+                if appended.is_ok() {
+                    return Ok(reason);
+                }
+            }
+            if let Err(error) = appended {
+                return self.not_appended(&error);
             }
         }
     }
 
-    /// Feeds `chunk` and what else is there.
-    async fn take_round(&mut self, answer: &mut UpstreamAnswer, chunk: &Bytes) {
-        self.intake.push(chunk);
-        let mut taken = chunk.len();
-        while taken < ROUND_BYTES_MAX
-            && let Some(more) = answer.next_ready().await
-        {
-            self.intake.push(&more);
-            taken += more.len();
+    /// The append that closes the stream of an answer that is over.
+    fn last_append(&self, over: Result<bool, Failure>) -> Result<Append, CloseDetail> {
+        match over {
+            Ok(_) => self.intake.end(),
+            Err(failure) => match self.intake.own_end() {
+                Some(close) => Ok(Append { records: Vec::new(), close: Some(close) }),
+                None => Err(self.report(&failure)),
+            },
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where a request goes.
 
 use http::Uri;
-use reqwest::Url;
+use url::Url;
 
 use crate::{Error, ErrorKind, Mount};
 

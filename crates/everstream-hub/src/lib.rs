@@ -9,11 +9,13 @@
 #![warn(missing_docs)]
 
 mod alarm;
+mod appender;
 mod batch;
 mod config;
 mod content;
 mod create;
 mod deadline;
+mod dormant;
 mod error;
 mod event_id;
 mod fork;
@@ -22,6 +24,7 @@ mod home;
 mod hub;
 mod live_stream;
 mod producer;
+mod receipt;
 mod registry;
 mod resume;
 mod ring;
@@ -31,10 +34,12 @@ mod sweeper;
 mod tasks;
 mod writer;
 
+pub use appender::Appender;
 pub use batch::{Batch, BatchFrame, BatchPlace, DueBatch, EncodeBatch};
 pub use config::HubConfig;
 pub use content::ContentKind;
 pub use create::{CreateStream, Created};
+pub use dormant::{Dormancy, Dormant};
 pub use error::{Error, ErrorKind};
 pub use event_id::{EventId, InvalidEventId};
 pub use fork::{ForkFrom, Source};

@@ -13,6 +13,7 @@ use crate::fork;
 use crate::hub::Hub;
 use crate::live_stream::LiveStream;
 use crate::live_stream::sequence::Ticket;
+use crate::receipt::Reply;
 use crate::writer::Command;
 use crate::{BatchSubscription, ContentKind, EncodeBatch, Error, ErrorKind, Opening, Start, Subscription};
 
@@ -224,14 +225,10 @@ impl Stream {
     }
 
     async fn settle(&self, append: Append, ticket: Option<Box<Ticket>>) -> Result<Sequenced, Error> {
-        let bytes_max = self.hub.shared.config.record_bytes_max;
-        if let Some(large) = append.records.iter().find(|data| data.len() > bytes_max) {
-            let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
-            return Err(Error::new(ErrorKind::RecordTooLarge, context));
-        }
-        self.hub.shared.touch(&self.live);
+        self.check(&append)?;
+        self.touch();
         let (reply, answer) = oneshot::channel();
-        let command = Command::Append { live: Arc::clone(&self.live), append, ticket, reply };
+        let command = Command::Append { live: Arc::clone(&self.live), append, ticket, reply: Reply::Awaited(reply) };
         self.live.home.writer.send(command).await.map_err(|_| Error::draining())?;
         answer.await.map_err(|_| Error::draining())?
     }

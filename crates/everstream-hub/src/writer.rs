@@ -12,11 +12,9 @@ use crate::frame::encode_frames;
 use crate::live_stream::sequence::{Planning, Pledge, Ticket};
 use crate::live_stream::{Frames, LiveStream};
 use crate::producer::Seat;
+use crate::receipt::Reply;
 use crate::stream::{Append, Appended, End, Sequenced};
 use crate::{Error, HubConfig};
-
-/// Where the answer to an append goes.
-pub(crate) type Reply = oneshot::Sender<Result<Sequenced, Error>>;
 
 /// What a writer is asked to do. Whoever sends one has decided: a sender that goes away changes nothing.
 #[derive(Debug)]
@@ -120,8 +118,7 @@ impl Writer {
         let now = self.clock.now();
         match live.plan(append, now, self.bounds.stream_bytes_max) {
             Ok(entry) => round.place(live, append, entry, now, None, reply),
-            // Whether the asker still listens is not our affair, here and below.
-            Err(error) => drop(reply.send(Err(error))),
+            Err(error) => reply.send(Err(error)),
         }
     }
 
@@ -131,7 +128,7 @@ impl Writer {
         match live.plan_sequenced(append, ticket, now, &self.bounds) {
             Ok(Planning::Placed(entry, pledge)) => round.place(live, append, entry, now, Some(pledge), reply),
             Ok(Planning::Duplicate(seat)) => round.echoes.push(Echo { seat, reply }),
-            Err(error) => drop(reply.send(Err(error))),
+            Err(error) => reply.send(Err(error)),
         }
     }
 
@@ -164,7 +161,7 @@ impl Writer {
         if let Some(pledge) = pledge {
             live.redeem(*pledge);
         }
-        let _ = reply.send(Ok(Sequenced::Accepted(appended)));
+        reply.send(Ok(Sequenced::Accepted(appended)));
         if is_closed {
             self.keep_closed(&live).await;
         }
@@ -234,7 +231,7 @@ impl Planned {
         if let Some(pledge) = self.pledge {
             pledge.forget();
         }
-        let _ = self.reply.send(Err(error.share()));
+        self.reply.send(Err(error.share()));
     }
 }
 
@@ -246,6 +243,6 @@ impl Echo {
             Ok(()) => self.seat.acknowledged().map(Sequenced::Duplicate).ok_or_else(Error::unsettled),
             Err(error) => Err(error.share()),
         };
-        let _ = self.reply.send(answer);
+        self.reply.send(answer);
     }
 }

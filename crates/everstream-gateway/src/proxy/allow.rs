@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reqwest::Url;
+use url::Url;
 
 use super::address::{Reach, reach};
 use crate::{Error, ErrorKind, Subject, target};

@@ -5,10 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-
 use super::AllowList;
 use super::address::{Reach, reach};
+use crate::upstream::{Found, Resolve};
 
 /// The proxy's look at DNS.
 #[derive(Debug, Clone)]
@@ -27,13 +26,12 @@ impl Resolver {
 }
 
 impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let is_named = self.allow.names(name.as_str());
+    fn resolve(&self, name: &str) -> Found {
+        let (name, is_named) = (name.to_owned(), self.allow.names(name));
         Box::pin(async move {
             // The port is the URL's; the connector puts it in.
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed = judge(&found, is_named)?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            Ok(judge(&found, is_named)?)
         })
     }
 }

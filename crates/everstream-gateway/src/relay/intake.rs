@@ -64,11 +64,11 @@ impl Intake {
     }
 
     /// Takes the next bytes.
-    pub(crate) fn push(&mut self, chunk: &Bytes) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         match self {
-            Self::Events { splitter, .. } => splitter.push(chunk),
+            Self::Events { splitter, .. } => splitter.push(bytes),
             Self::Bytes { chunks, record_bytes_max, judge } => {
-                let mut rest = chunk.clone();
+                let mut rest = Bytes::copy_from_slice(bytes);
                 while rest.len() > *record_bytes_max {
                     chunks.push(rest.split_to(*record_bytes_max));
                 }
@@ -76,7 +76,7 @@ impl Intake {
                     chunks.push(rest);
                 }
                 if let Some(judge) = judge {
-                    judge.splitter.push(chunk);
+                    judge.splitter.push(bytes);
                 }
             }
         }

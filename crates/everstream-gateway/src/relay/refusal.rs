@@ -26,12 +26,13 @@ pub(super) async fn pass_on(stream: &Stream, mut answer: UpstreamAnswer, caller:
         let message = "the upstream's answer is no event stream; it went to its caller as it was";
         CloseDetail::new(OutcomeCode::UpstreamNotEventStream, message)
     };
-    close_stream(stream, detail.with_status(status).close(CloseReason::Failed)).await;
     let rest = answer.into_stream();
     let body: BodyStream =
         if beginning.is_empty() { rest } else { Box::pin(futures_util::stream::iter([Ok(beginning)]).chain(rest)) };
-    // A caller that has gone, or whose head is out already, reads the close instead.
+    // Before the close, which everybody sees at once: this relay is cut off then. A caller that has gone, or whose head is
+    // out already, reads the close instead.
     let _ = caller.send(PassThrough { status, headers, body, stream: Some(stream.clone()) });
+    close_stream(stream, detail.with_status(status).close(CloseReason::Failed)).await;
 }
 
 /// What an error's body says: the message of the usual JSON shapes, else the text itself.

@@ -1,7 +1,9 @@
 //! Every way an answer can end, and what its stream says about it.
 
+use std::collections::VecDeque;
+
 use everstream_gateway::{Dialect, DialectChoice, ErrorKind, OutcomeCode};
-use everstream_hub::End;
+use everstream_hub::{Delivery, End};
 use everstream_log::CloseReason::{Completed, Failed, Interrupted};
 use everstream_testkit::UpstreamCall;
 
@@ -166,12 +168,16 @@ async fn an_event_that_is_too_large_fails_and_keeps_what_was_before_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_larger_than_a_stream_may_be_fails() {
     let rig = Rig::with(|_| {}, |hub| hub.stream_bytes_max = 200);
-    let answer = rig.play(|mut call| {
-        call.begin_events();
-        (0..4).for_each(|_| call.token(&"x".repeat(40)));
-        call.end();
-    });
-    let (_, closure) = read(streaming(answer.await)).await;
+    let asking = rig.question().send();
+    let mut call = rig.upstream.call();
+    call.begin_events();
+    call.token(&"x".repeat(40));
+    let ask = streaming(join(asking).await);
+    let first = ask.stream.subscribe(ask.from).unwrap().next(&mut VecDeque::new()).await;
+    assert!(matches!(first, Delivery::Frames), "{first:?}");
+    (0..3).for_each(|_| call.token(&"x".repeat(40)));
+    call.end();
+    let (_, closure) = read(ask).await;
     assert_eq!(told(&closure).1, "stream_full");
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod append;
+mod appender;
 mod batches;
 mod fork;
 mod lifetime;

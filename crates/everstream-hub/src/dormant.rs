@@ -1,0 +1,141 @@
+//! A future that costs nothing while it sleeps beside a busy one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_util::task::AtomicWaker;
+
+/// Looks at what a task waits for beside its work only when that was woken, however often the task runs: its timers,
+/// tokens and locks are not asked again for every token.
+#[derive(Debug)]
+pub struct Dormancy(Arc<Bell>);
+
+/// A future within a [`Dormancy`] of its own.
+#[derive(Debug)]
+pub struct Dormant<F> {
+    future: F,
+    dormancy: Dormancy,
+}
+
+/// Remembers that it was rung, and wakes the task that sleeps by it.
+#[derive(Debug)]
+struct Bell {
+    has_rung: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Dormancy {
+    /// One that looks the first time it is polled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Bell { has_rung: AtomicBool::new(true), task: AtomicWaker::new() }))
+    }
+
+    /// Calls `look` if something it looked at has woken it since, else nothing is there.
+    pub fn poll<T>(&self, cx: &Context<'_>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        // Before the look: a ring in between wakes the task.
+        self.0.task.register(cx.waker());
+        if !self.0.has_rung.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        look(&mut Context::from_waker(&Waker::from(Arc::clone(&self.0))))
+    }
+
+    /// Has it look the next time it is polled: what it looks at was changed, or was found ready.
+    pub fn rouse(&self) {
+        self.0.has_rung.store(true, Ordering::Release);
+    }
+}
+
+impl Default for Dormancy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<F: Future + Unpin> Dormant<F> {
+    /// Puts `future` to sleep after its first poll.
+    pub fn new(future: F) -> Self {
+        Self { future, dormancy: Dormancy::new() }
+    }
+
+    /// The future, to be changed; it is polled next time.
+    pub fn rouse(&mut self) -> &mut F {
+        self.dormancy.rouse();
+        &mut self.future
+    }
+}
+
+impl<F: Future + Unpin> Future for Dormant<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { future, dormancy } = self.get_mut();
+        dormancy.poll(cx, |cx| Pin::new(future).poll(cx))
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::{pending, poll_fn, ready};
+    use std::time::Duration;
+
+    use tokio::sync::Notify;
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_polled_when_woken_and_not_otherwise() {
+        let (polls, notify) = (Cell::new(0), Notify::new());
+        let mut inner = std::pin::pin!(notify.notified());
+        let counted = poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            inner.as_mut().poll(cx)
+        });
+        let mut dormant = Dormant::new(counted);
+        let mut poll_once = || {
+            let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut dormant).poll(cx)));
+            futures_util::FutureExt::now_or_never(polled).unwrap()
+        };
+        for _ in 0..3 {
+            assert!(poll_once().is_pending());
+        }
+        assert_eq!(polls.get(), 1);
+        notify.notify_one();
+        assert!(poll_once().is_ready());
+        assert_eq!(polls.get(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_sleeps_by_it_is_woken() {
+        let began = Instant::now();
+        let timer = timeout(Duration::from_secs(5), pending::<()>());
+        assert!(Dormant::new(Box::pin(timer)).await.is_err());
+        assert_eq!(began.elapsed().as_secs(), 5);
+    }
+
+    #[test]
+    fn a_changed_future_is_polled_again() {
+        let silence: Pin<Box<dyn Future<Output = ()>>> = Box::pin(pending());
+        let mut dormant = Dormant::new(silence);
+        assert!(futures_util::FutureExt::now_or_never(&mut dormant).is_none());
+        *dormant.rouse() = Box::pin(ready(()));
+        assert!(futures_util::FutureExt::now_or_never(&mut dormant).is_some());
+    }
+}

@@ -132,6 +132,8 @@ key::keys! {
     proxy_total_timeout: Limit<Duration> = "30m";
     /// Answers to the proxy at a time; further calls are answered 429.
     proxy_max_in_flight: NonZeroUsize = "10000";
+    /// Whether event streams over plain HTTP/1.1 are written straight to their sockets; the bytes are the same without.
+    lane: bool = "true";
     /// Threads that serve connections; `0` is one for each processor.
     workers: Limit<NonZeroUsize> = "0";
 }

@@ -6,17 +6,19 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{Request, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, Parts};
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,11 +28,14 @@ use tower::ServiceExt;
 use crate::admission::Permit;
 use crate::config::Config;
 use crate::head::{FirstHead, HeadLimits, read_first};
+use crate::lane::{Ended, Events, Handover, MayBoard, Rider};
 use crate::lawful;
 use crate::plain_append::{PlainAppends, Rest};
 use crate::problem::Problem;
 use crate::rewound::Rewound;
 use crate::traffic::Traffic;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What the connections of a worker have in common.
 #[derive(Debug, Clone)]
@@ -38,6 +43,8 @@ pub(crate) struct Connections {
     pub(crate) router: Router,
     pub(crate) plain_appends: PlainAppends,
     pub(crate) limits: ConnectionLimits,
+    /// Whether event streams leave hyper.
+    pub(crate) is_lane_open: bool,
     pub(crate) draining: CancellationToken,
     pub(crate) cutoff: CancellationToken,
 }
@@ -68,7 +75,7 @@ impl Connections {
     pub(crate) async fn serve(&self, mut socket: TcpStream, peer: SocketAddr, permit: Permit) {
         let first = read_first(&mut socket, self.limits.head);
         let Some(first) = self.draining.run_until_cancelled(first).await else { return };
-        let ended: Result<(), Box<dyn Error + Send + Sync>> = match first {
+        let ended: Result<(), BoxError> = match first {
             Ok(FirstHead::Gone) => Ok(()),
             Ok(FirstHead::Refused(problem)) => refuse(socket, &problem).await.map_err(Into::into),
             Ok(FirstHead::Whole(head)) => self.serve_whole(head, socket).await,
@@ -82,59 +89,75 @@ impl Connections {
     }
 
     /// Serves a connection whose first head is lawful: plain appends here, other requests by hyper, which gives the
-    /// connection back after a publisher's.
-    async fn serve_whole(&self, head: Vec<u8>, mut socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
+    /// connection back after a publisher's, and to the lane where an event stream begins.
+    async fn serve_whole(&self, head: Vec<u8>, mut socket: TcpStream) -> Result<(), BoxError> {
         let mut unread = head;
         loop {
-            match self.plain_appends.serve(unread, &mut socket).await? {
+            let bytes = match self.plain_appends.serve(unread, &mut socket).await? {
                 Rest::Over => {
                     self.cutoff.run_until_cancelled(linger(&mut socket)).await;
                     return Ok(());
                 }
-                // On the heap: a connection with plain appends alone is small.
-                Rest::Other(bytes) => match Box::pin(self.serve_requests(bytes, socket)).await? {
-                    Some(back) => (socket, unread) = back,
-                    None => return Ok(()),
-                },
+                Rest::Other(bytes) => bytes,
+            };
+            // On the heap: a connection with plain appends alone is small, and so is one on the lane.
+            let back = match Box::pin(self.serve_requests(bytes, socket)).await? {
+                Turn::Over => None,
+                Turn::Back(socket, unread) => Some((socket, unread)),
+                Turn::Boards(rider) => self.ride(rider).await?,
+            };
+            match back {
+                Some(back) => (socket, unread) = back,
+                None => return Ok(()),
             }
         }
     }
 
-    /// Has hyper serve requests until the connection ends, or is between two requests after a publisher's: then it gives
-    /// back the socket and what was read ahead.
-    async fn serve_requests(&self, unread: Vec<u8>, socket: TcpStream) -> hyper::Result<Option<(TcpStream, Vec<u8>)>> {
-        let (router, traffic) = (self.router.clone(), Traffic::default());
+    /// Serves an event stream to its end; gives back the socket and what was read ahead where another request may come.
+    async fn ride(&self, rider: Rider) -> io::Result<Option<(TcpStream, Vec<u8>)>> {
+        match self.cutoff.run_until_cancelled(rider).await {
+            Some(Ended::Clean(socket, unread)) if !self.draining.is_cancelled() => Ok(Some((socket, unread))),
+            Some(Ended::Clean(mut socket, _) | Ended::Cut(mut socket)) => {
+                self.cutoff.run_until_cancelled(linger(&mut socket)).await;
+                Ok(None)
+            }
+            Some(Ended::Gone(error)) => Err(error),
+            None => Ok(None),
+        }
+    }
+
+    /// Has hyper serve requests until the connection ends, or is between two requests after a publisher's, or the head of
+    /// an event stream is written: then it gives back the socket and what was read ahead.
+    async fn serve_requests(&self, unread: Vec<u8>, socket: TcpStream) -> hyper::Result<Turn> {
+        let traffic = Traffic::default();
+        let handover = Handover::new(traffic.clone());
         let io = Rewound::new(unread, socket, traffic.clone());
-        let seen = traffic.clone();
-        let service = service_fn(move |request| {
-            let request = seen.begin(request);
-            Box::pin(answer(router.clone(), request, seen.clone()))
+        let seen = Seen { router: self.router.clone(), traffic: traffic.clone(), handover: handover.clone() };
+        let is_lane_open = self.is_lane_open;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let may_board = MayBoard::of(&request, is_lane_open);
+            let request = seen.traffic.begin(request);
+            Box::pin(seen.clone().answer(request, may_board))
         });
         let mut connection = self.builder().serve_connection(io, service);
+        let turn = async |connection: &mut _| poll_fn(|cx| poll_turn(connection, &traffic, &handover, cx)).await;
         // One token at a time: polling one takes locks that all connections share, and this is polled for every event.
-        let served = poll_fn(|cx| match connection.poll_without_shutdown(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if traffic.is_between_requests() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        });
-        let ended = match self.draining.run_until_cancelled(served).await {
-            Some(Some(ended)) => ended,
-            Some(None) => {
-                let Parts { io, read_buf, .. } = connection.into_parts();
-                let (socket, rest) = io.into_parts();
-                return Ok(Some((socket, [read_buf.as_ref(), &rest].concat())));
-            }
+        let ended = match self.draining.run_until_cancelled(turn(&mut connection)).await {
+            Some(Hyper::Ended(ended)) => ended,
+            Some(stopped) => return Ok(take_back(connection, stopped)),
             None => {
                 Pin::new(&mut connection).graceful_shutdown();
-                let served = poll_fn(|cx| connection.poll_without_shutdown(cx));
-                let Some(ended) = self.cutoff.run_until_cancelled(served).await else { return Ok(None) };
-                ended
+                match self.cutoff.run_until_cancelled(turn(&mut connection)).await {
+                    Some(Hyper::Ended(ended)) => ended,
+                    Some(stopped) => return Ok(take_back(connection, stopped)),
+                    None => return Ok(Turn::Over),
+                }
             }
         };
         // Also after an error: hyper may have answered it, and an answer cut off by a reset is none.
         let (mut socket, _) = connection.into_parts().io.into_parts();
         self.cutoff.run_until_cancelled(linger(&mut socket)).await;
-        ended.map(|()| None)
+        ended.map(|()| Turn::Over)
     }
 
     fn builder(&self) -> http1::Builder {
@@ -151,24 +174,86 @@ impl Connections {
     }
 }
 
-async fn answer(router: Router, request: Request<Body>, traffic: Traffic) -> Result<Response, Infallible> {
-    let version = request.version();
-    let mut response = match lawful::check(&request) {
-        Ok(()) => router.oneshot(request).await?,
-        Err(problem) => problem.into_response(),
-    };
-    if version == Version::HTTP_10 {
-        // Else hyper promises to keep the connection whose end is the end of a body of unknown length.
-        *response.version_mut() = version;
+/// What became of a connection in hyper's hands.
+enum Turn {
+    /// It is over.
+    Over,
+    /// It is between two requests; these bytes were read ahead.
+    Back(TcpStream, Vec<u8>),
+    /// The head of an event stream is written.
+    Boards(Rider),
+}
+
+/// Why hyper is left.
+enum Hyper {
+    Ended(hyper::Result<()>),
+    BetweenRequests,
+    HasBoarded(Events),
+}
+
+type ServedBy<S> = http1::Connection<Rewound<TcpStream>, S>;
+
+fn poll_turn<S>(
+    connection: &mut ServedBy<S>,
+    traffic: &Traffic,
+    handover: &Handover,
+    cx: &mut Context<'_>,
+) -> Poll<Hyper>
+where
+    S: HttpService<Incoming, ResBody = Body> + Unpin,
+    S::Future: Unpin,
+    S::Error: Into<BoxError>,
+{
+    match connection.poll_without_shutdown(cx) {
+        Poll::Ready(ended) => Poll::Ready(Hyper::Ended(ended)),
+        Poll::Pending if traffic.is_between_requests() => Poll::Ready(Hyper::BetweenRequests),
+        Poll::Pending => handover.is_due().map_or(Poll::Pending, |events| Poll::Ready(Hyper::HasBoarded(events))),
     }
-    Ok(traffic.answer(response))
+}
+
+fn take_back<S>(connection: ServedBy<S>, stopped: Hyper) -> Turn
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<BoxError>,
+{
+    let Parts { io, read_buf, .. } = connection.into_parts();
+    let (socket, rest) = io.into_parts();
+    let unread = [read_buf.as_ref(), &rest].concat();
+    match stopped {
+        Hyper::HasBoarded(events) => Turn::Boards(Rider::new(socket, unread, events)),
+        Hyper::Ended(_) | Hyper::BetweenRequests => Turn::Back(socket, unread),
+    }
+}
+
+/// What a request's answer passes on its way.
+#[derive(Clone)]
+struct Seen {
+    router: Router,
+    traffic: Traffic,
+    handover: Handover,
+}
+
+impl Seen {
+    async fn answer(self, request: Request<Body>, may_board: MayBoard) -> Result<Response, Infallible> {
+        let Self { router, traffic, handover } = self;
+        let version = request.version();
+        let mut response = match lawful::check(&request) {
+            Ok(()) => handover.take(may_board, router.oneshot(request).await?),
+            Err(problem) => problem.into_response(),
+        };
+        if version == Version::HTTP_10 {
+            // Else hyper promises to keep the connection whose end is the end of a body of unknown length.
+            *response.version_mut() = version;
+        }
+        Ok(traffic.answer(response))
+    }
 }
 
 /// Answers with `problem` and closes.
 ///
 /// # Errors
 /// As the socket.
-pub(crate) async fn refuse(mut socket: TcpStream, problem: &Problem) -> std::io::Result<()> {
+pub(crate) async fn refuse(mut socket: TcpStream, problem: &Problem) -> io::Result<()> {
     socket.write_all(&problem.to_wire()).await?;
     linger(&mut socket).await;
     Ok(())
@@ -188,7 +273,7 @@ async fn linger(socket: &mut TcpStream) {
                 count => bytes += count,
             }
         }
-        std::io::Result::Ok(())
+        io::Result::Ok(())
     };
     // Whatever comes of it, the connection is over.
     let _ = tokio::time::timeout(LINGER, drained).await;

@@ -31,6 +31,7 @@ mod engine;
 mod head;
 pub mod head_only;
 pub mod health;
+mod lane;
 pub mod last_event_id;
 mod lawful;
 mod listener;

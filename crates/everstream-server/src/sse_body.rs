@@ -1,4 +1,4 @@
-//! A subscription as the body of a response: the one way events reach a socket through hyper.
+//! A subscription as the body of a response: the one way events reach a socket, on the lane and through hyper.
 //!
 //! The body is a state machine over a [`Source`], such as [`Subscription`](everstream_hub::Subscription). Frames pass
 //! through as they are, shared with every other subscriber; what is added around them is the business of a [`Voice`]:
@@ -15,15 +15,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use everstream_hub::{Delivery, EventId};
+use everstream_hub::{Delivery, Dormancy, EventId};
 use everstream_log::Epoch;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::lane;
 
 pub use pulse::PulseConfig;
 use pulse::{Beat, Pulse};
@@ -49,6 +50,8 @@ pub struct SseBody<V: Voice> {
     pulse: Pulse,
     draining: CancellationToken,
     drained: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The drain and the pulse are asked only when they have something to say.
+    aside: Dormancy,
     due: VecDeque<Bytes>,
     phase: Phase,
 }
@@ -77,7 +80,16 @@ impl<V: Voice> SseBody<V> {
         // A token of its own: one is asked at every event, under a lock that all subscribers would share.
         let draining = draining.child_token();
         let drained = Box::pin(draining.clone().cancelled_owned());
-        Self { subscription, voice, pulse: Pulse::start(config), draining, drained, due, phase: Phase::Open }
+        Self {
+            subscription,
+            voice,
+            pulse: Pulse::start(config),
+            draining,
+            drained,
+            aside: Dormancy::new(),
+            due,
+            phase: Phase::Open,
+        }
     }
 
     /// Puts more into `due`, or moves to another phase.
@@ -111,13 +123,16 @@ impl<V: Voice> SseBody<V> {
         if self.due.capacity() > DUE_KEPT {
             self.due = VecDeque::new();
         }
-        if self.drained.as_mut().poll(cx).is_ready() {
+        let Self { aside, drained, pulse, .. } = self;
+        let beat = ready!(aside.poll(cx, |cx| match drained.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => pulse.poll(cx).map(Some),
+        }));
+        if beat == Some(Beat::KeepAlive) {
+            self.due.push_back(control::keep_alive());
+            self.aside.rouse();
+        } else {
             self.part();
-            return Poll::Ready(());
-        }
-        match ready!(self.pulse.poll(cx)) {
-            Beat::KeepAlive => self.due.push_back(control::keep_alive()),
-            Beat::AgeReached => self.part(),
         }
         Poll::Ready(())
     }
@@ -186,7 +201,7 @@ pub fn head(epoch: Epoch) -> HeaderMap {
 #[must_use]
 pub fn respond<V: Voice>(body: SseBody<V>) -> Response {
     let headers = head(body.subscription.stream().epoch());
-    let mut response = Response::new(Body::new(body));
+    let mut response = lane::respond(body);
     *response.headers_mut() = headers;
     response
 }

@@ -79,6 +79,16 @@ impl Traffic {
         self.0.unflushed.store(false, Ordering::Relaxed);
     }
 
+    /// Whether the body of the latest request was read to its end, so that what follows on the socket is another request.
+    pub(crate) fn is_request_read(&self) -> bool {
+        self.0.request_ended.load(Ordering::Relaxed)
+    }
+
+    /// Whether everything written was flushed.
+    pub(crate) fn is_flushed(&self) -> bool {
+        !self.0.unflushed.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing is under way after a publisher's request.
     pub(crate) fn is_between_requests(&self) -> bool {
         let Seen { publishes, request_ended, response_ended, unflushed } = &*self.0;

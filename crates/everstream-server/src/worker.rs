@@ -57,6 +57,7 @@ fn connections(app: App) -> Connections {
     let tasks = app.hub.tasks();
     Connections {
         limits: ConnectionLimits::new(&app.config),
+        is_lane_open: app.config.lane,
         draining: tasks.draining().clone(),
         cutoff: tasks.cutoff().clone(),
         plain_appends: PlainAppends::new(app.clone()),

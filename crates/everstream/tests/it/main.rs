@@ -16,3 +16,6 @@ mod slow_reader;
 mod support;
 mod truthful_end;
 mod upstream;
+
+/// The key `lane` of every server in this binary. What the wire shows without it, `tests/without_lane` repeats.
+const LANE: &str = "true";

@@ -7,7 +7,7 @@ pub(crate) const EVENTS: (&str, &str) = ("Accept", "text/event-stream");
 
 /// The binary under test, not yet started.
 pub(crate) fn launch() -> Launch {
-    Launch::of(env!("CARGO_BIN_EXE_everstream"))
+    Launch::of(env!("CARGO_BIN_EXE_everstream")).environment("EVERSTREAM_LANE", crate::LANE)
 }
 
 /// The binary under test with its defaults.

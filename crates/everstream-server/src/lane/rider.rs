@@ -1,0 +1,186 @@
+//! One event stream on its way to its socket.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use everstream_hub::Dormancy;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use super::Events;
+
+/// Frames up to this size are copied behind each other, so that what is due is one write; larger ones are shared.
+const COPIED_BYTES_MAX: usize = 4 << 10;
+
+/// So much is gathered for one write.
+const GATHERED_BYTES_MAX: usize = 16 << 10;
+
+/// What a client may send while it is answered; more is left in the kernel.
+const UNREAD_BYTES_MAX: usize = 4 << 10;
+
+/// The last chunk (RFC 9112, 7.1).
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+thread_local! {
+    /// What a worker writes from: one for all its sockets, since what the kernel did not take is copied.
+    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes events to a socket as the chunks of a body, until one of them ends.
+///
+/// # Cancel safety
+/// Dropped, it has dropped the connection.
+pub(crate) struct Rider {
+    socket: Option<TcpStream>,
+    events: Events,
+    /// What the socket did not take.
+    left: VecDeque<Bytes>,
+    /// What the client sent meanwhile.
+    unread: Vec<u8>,
+    /// The socket is read only when it has something to say.
+    hearing: Dormancy,
+    is_over: Option<Over>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Clean,
+    Cut,
+}
+
+/// How a ride ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The body is whole. The socket can carry another answer; these bytes were read from it already.
+    Clean(TcpStream, Vec<u8>),
+    /// The body was cut: the connection has to be closed.
+    Cut(TcpStream),
+    /// The client has gone.
+    Gone(io::Error),
+}
+
+impl Rider {
+    /// `unread` was read from `socket` behind the request.
+    pub(crate) fn new(socket: TcpStream, unread: Vec<u8>, events: Events) -> Self {
+        let hearing = Dormancy::new();
+        Self { socket: Some(socket), events, left: VecDeque::new(), unread, hearing, is_over: None }
+    }
+
+    /// Gathers what is due and writes it, until there is nothing more or the socket takes nothing more.
+    fn poll_write(&mut self, socket: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<Over>> {
+        loop {
+            while let Some(front) = self.left.front_mut() {
+                let written = ready!(Pin::new(&mut *socket).poll_write(cx, front))?;
+                front.advance(written);
+                if front.is_empty() {
+                    self.left.pop_front();
+                }
+            }
+            if let Some(over) = self.is_over {
+                return Poll::Ready(Ok(over));
+            }
+            let is_waiting = GATHERED.with_borrow_mut(|gathered| {
+                gathered.clear();
+                let is_waiting = self.gather(gathered, cx);
+                self.write(socket, gathered, cx).map_ok(|()| is_waiting)
+            });
+            // A socket that takes nothing wakes the task once it does; so do events when there are some.
+            if ready!(is_waiting)? {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Puts what is due into `gathered` and says whether events have to be waited for.
+    fn gather(&mut self, gathered: &mut Vec<u8>, cx: &mut Context<'_>) -> bool {
+        while gathered.len() < GATHERED_BYTES_MAX {
+            match self.events.as_mut().poll_frame(cx) {
+                Poll::Pending => return true,
+                Poll::Ready(Some(Ok(frame))) => {
+                    let Ok(frame) = frame.into_data() else { continue };
+                    // A vector takes everything. An empty chunk would end the body.
+                    if frame.is_empty() {
+                        continue;
+                    }
+                    let _ = write!(gathered, "{:x}\r\n", frame.len());
+                    if frame.len() > COPIED_BYTES_MAX {
+                        self.left.extend([frame, Bytes::from_static(b"\r\n")]);
+                        return false;
+                    }
+                    gathered.extend_from_slice(&frame);
+                    gathered.extend_from_slice(b"\r\n");
+                }
+                Poll::Ready(None) => {
+                    gathered.extend_from_slice(LAST_CHUNK);
+                    self.is_over = Some(Over::Clean);
+                    return false;
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    self.is_over = Some(Over::Cut);
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    /// Writes `gathered` before what is left; keeps what the socket does not take.
+    fn write(&mut self, socket: &mut TcpStream, mut gathered: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !gathered.is_empty() {
+            match Pin::new(&mut *socket).poll_write(cx, gathered) {
+                Poll::Ready(written) => gathered = gathered.get(written?..).unwrap_or_default(),
+                Poll::Pending => {
+                    self.left.push_front(Bytes::copy_from_slice(gathered));
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Resolves when the client has gone. What it sends is kept for later, within a bound.
+    fn poll_gone(&mut self, socket: &TcpStream, cx: &Context<'_>) -> Poll<io::Error> {
+        let Self { unread, hearing, .. } = self;
+        hearing.poll(cx, |cx| {
+            while unread.len() < UNREAD_BYTES_MAX {
+                if let Err(error) = ready!(socket.poll_read_ready(cx)) {
+                    return Poll::Ready(error);
+                }
+                let mut room = [0; 512];
+                match socket.try_read(&mut room) {
+                    Ok(0) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(read) => unread.extend_from_slice(room.get(..read).unwrap_or_default()),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Poll::Ready(error),
+                }
+            }
+            Poll::Pending
+        })
+    }
+}
+
+impl Future for Rider {
+    type Output = Ended;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let this = self.get_mut();
+        let Some(mut socket) = this.socket.take() else { return Poll::Pending };
+        Poll::Ready(match this.poll_write(&mut socket, cx) {
+            Poll::Ready(Ok(Over::Clean)) => Ended::Clean(socket, std::mem::take(&mut this.unread)),
+            Poll::Ready(Ok(Over::Cut)) => Ended::Cut(socket),
+            Poll::Ready(Err(error)) => Ended::Gone(error),
+            Poll::Pending => match this.poll_gone(&socket, cx) {
+                Poll::Ready(error) => Ended::Gone(error),
+                Poll::Pending => {
+                    this.socket = Some(socket);
+                    return Poll::Pending;
+                }
+            },
+        })
+    }
+}

@@ -1,11 +1,26 @@
-//! A stream to be made, for unit tests.
+//! Changes for unit tests.
 
 use bytes::Bytes;
-use everstream_log::{Create, Epoch, Expiry, Origin, Settings, StreamName, Timestamp};
+use everstream_log::{
+    Create, Epoch, Expiry, Fork, ForkPoint, Offset, Origin, Settings, StreamKey, StreamName, Timestamp,
+};
 
 use crate::change::Change;
 
 pub(crate) fn create(name: &str) -> Change {
+    Change::Create(Box::new(stream(name)))
+}
+
+pub(crate) fn fork(name: &str, source: StreamKey, base: u64) -> Change {
+    let fork = Fork { source, base: Offset(base), cut: None, point: ForkPoint::default() };
+    Change::Create(Box::new(Create { fork: Some(fork), ..stream(name) }))
+}
+
+pub(crate) fn delete(name: &str, stream: StreamKey) -> Change {
+    Change::Delete(StreamName::parse(name).unwrap(), stream)
+}
+
+fn stream(name: &str) -> Create {
     let settings = Settings {
         content_type: String::new(),
         expiry: Expiry::Never,
@@ -13,7 +28,7 @@ pub(crate) fn create(name: &str) -> Change {
         alias: None,
         annotation: Bytes::new(),
     };
-    Change::Create(Box::new(Create {
+    Create {
         name: StreamName::parse(name).unwrap(),
         epoch: Epoch::random(),
         settings,
@@ -23,5 +38,5 @@ pub(crate) fn create(name: &str) -> Change {
         records: Vec::new(),
         closure: None,
         sequencing: None,
-    }))
+    }
 }

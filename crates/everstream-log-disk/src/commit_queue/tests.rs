@@ -7,6 +7,7 @@ use everstream_log::{Durability, Entry, NewRecord, Offset, StreamKey, Timestamp}
 use super::*;
 use crate::failure::Refusal;
 use crate::journal::scan;
+use crate::sample::{delete, fork};
 use crate::store::Store;
 
 fn create(number: u64) -> Change {
@@ -22,41 +23,130 @@ fn batches(store: &Path) -> u64 {
     scan(&fs::read(store.join("0.jnl")).unwrap()).batches
 }
 
+struct Rig {
+    place: tempfile::TempDir,
+    writer: Arc<Mutex<Writer>>,
+    queue: CommitQueue,
+    thread: JoinHandle<()>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(place.path(), 1 << 20).unwrap());
+        let refusal = Arc::new(Refusal::default());
+        let writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Fsync, 100).unwrap();
+        let writer = Arc::new(Mutex::new(writer));
+        let (reclaimer, _) = Reclaimer::start(store, refusal).unwrap();
+        let (queue, thread) = CommitQueue::start(Arc::clone(&writer), reclaimer).unwrap();
+        Self { place, writer, queue, thread }
+    }
+
+    fn batches(&self) -> u64 {
+        batches(self.place.path())
+    }
+
+    async fn make(&self, change: Change) -> StreamKey {
+        self.queue.change(change).await.unwrap().into_head().unwrap().key
+    }
+
+    /// The answers to changes that all wait before the writing thread begins.
+    async fn at_once(&self, changes: Vec<Change>) -> Vec<Answer> {
+        let mut waiting: Vec<_> = changes.into_iter().map(|change| Box::pin(self.queue.change(change))).collect();
+        {
+            let _held = self.writer.lock().unwrap();
+            for change in &mut waiting {
+                assert!(poll_once(change.as_mut()).is_none());
+            }
+        }
+        let mut answers = Vec::new();
+        for change in waiting {
+            answers.push(change.await);
+        }
+        answers
+    }
+
+    async fn end(self) {
+        drop(self.writer);
+        tokio::task::spawn_blocking(move || self.queue.stop()).await.unwrap();
+        self.thread.join().unwrap();
+    }
+}
+
+fn kinds(answers: Vec<Answer>) -> Vec<Option<ErrorKind>> {
+    answers.into_iter().map(|answer| answer.err().map(|error| error.kind())).collect()
+}
+
 #[tokio::test]
 async fn what_waits_shares_one_batch_and_one_flush_and_a_lone_change_waits_for_nothing() {
-    let place = tempfile::tempdir().unwrap();
-    let store = Arc::new(Store::open(place.path(), 1 << 20).unwrap());
-    let refusal = Arc::new(Refusal::default());
-    let writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Fsync, 100).unwrap();
-    let writer = Arc::new(Mutex::new(writer));
-    let (reclaimer, _) = Reclaimer::start(Arc::clone(&store), refusal).unwrap();
-    let (queue, thread) = CommitQueue::start(Arc::clone(&writer), reclaimer).unwrap();
-
-    let alone = queue.change(create(0)).await.unwrap().into_head().unwrap();
-    assert_eq!(batches(place.path()), 1);
-
-    // The writing thread cannot begin before all of these wait.
-    let held = writer.lock().unwrap();
-    let mut waiting: Vec<_> = (1..50).map(|number| Box::pin(queue.change(create(number)))).collect();
-    for change in &mut waiting {
-        assert!(poll_once(change.as_mut()).is_none());
-    }
-    let mut twin = Box::pin(queue.change(create(1)));
-    let mut append = Box::pin(queue.change(append(alone.key)));
-    assert!(poll_once(twin.as_mut()).is_none() && poll_once(append.as_mut()).is_none());
-    drop(held);
-
-    for change in waiting {
-        change.await.unwrap();
-    }
+    let rig = Rig::new();
+    let alone = rig.make(create(0)).await;
+    assert_eq!(rig.batches(), 1);
+    let changes = (1..50).chain([1]).map(create).chain([append(alone)]).collect();
+    let answers = kinds(rig.at_once(changes).await);
     // Two makers of one name never share a batch, and the second is refused on its own.
-    assert_eq!(twin.await.unwrap_err().kind(), ErrorKind::StreamExists);
-    append.await.unwrap();
-    assert_eq!(batches(place.path()), 3);
+    let refused: Vec<_> = (0..).zip(answers).filter(|(_, kind)| kind.is_some()).collect();
+    assert_eq!(refused, [(49, Some(ErrorKind::StreamExists))]);
+    assert_eq!(rig.batches(), 3);
+    rig.end().await;
+}
 
-    drop(writer);
-    tokio::task::spawn_blocking(move || queue.stop()).await.unwrap();
-    thread.join().unwrap();
+#[tokio::test]
+async fn a_fork_and_the_delete_of_its_source_take_effect_one_after_the_other() {
+    let rig = Rig::new();
+    let source = rig.make(create(0)).await;
+    let first = rig.make(fork("f/1", source, 0)).await;
+    let answers = rig
+        .at_once(vec![
+            append(source),
+            fork("f/2", source, 1),
+            fork("f/3", source, 0),
+            delete("s/0", source),
+            fork("f/4", source, 0),
+            delete("f/1", first),
+            fork("g", first, 0),
+            create(0),
+        ])
+        .await;
+    let not_found = Some(ErrorKind::StreamNotFound);
+    let exists = Some(ErrorKind::StreamExists);
+    assert_eq!(kinds(answers), [None, None, None, None, not_found, None, not_found, exists]);
+
+    // The last two forks, of a tombstone by now, and whoever wants its name, all in one breath.
+    let answers = rig
+        .at_once(vec![delete("f/2", StreamKey(3)), delete("f/3", StreamKey(4)), create(0), delete("s/0", source)])
+        .await;
+    assert_eq!(kinds(answers), [None; 4]);
+    let again = rig.queue.change(create(0)).await;
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::StreamExists, "the delete was of another life");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_group_takes_many_deletes_but_none_beside_a_fork() {
+    let rig = Rig::new();
+    let mut keys = Vec::new();
+    for number in 0..4 {
+        keys.push(rig.make(create(number)).await);
+    }
+    {
+        let mut writer = rig.writer.lock().unwrap();
+        let mut group = writer.group();
+        writer.stage(&mut group, delete("s/0", keys[0])).unwrap();
+        assert!(!group.refuses(&delete("s/1", keys[1])));
+        assert!(group.refuses(&fork("f", keys[0], 0)), "its source is going");
+        assert!(!group.refuses(&fork("f", keys[2], 0)));
+        writer.stage(&mut group, fork("f", keys[2], 0)).unwrap();
+        assert!(!group.refuses(&fork("g", keys[2], 0)));
+        assert!(group.refuses(&delete("s/2", keys[2])), "whether it has forks is not in the store yet");
+        writer.commit(group).unwrap();
+
+        let mut group = writer.group();
+        writer.stage(&mut group, delete("s/2", keys[2])).unwrap();
+        assert!(group.refuses(&delete("f", StreamKey(5))) && group.refuses(&fork("h", keys[3], 0)));
+        writer.commit(group).unwrap();
+    }
+    rig.end().await;
 }
 
 fn poll_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {

@@ -1,12 +1,9 @@
 use bytes::Bytes;
-use everstream_log::{
-    Durability, Entry, Fork, ForkPoint, NewRecord, ProducerId, ProducerMark, Sequencing, StreamKey, StreamName,
-    Timestamp,
-};
+use everstream_log::{Durability, Entry, NewRecord, ProducerId, ProducerMark, Sequencing, StreamKey, Timestamp};
 
 use super::*;
 use crate::change::Change;
-use crate::sample::create;
+use crate::sample::{create, delete, fork};
 use crate::writer::Writer;
 
 const RECORD: NewRecord = NewRecord { time: Timestamp(0), data: Bytes::from_static(b"x") };
@@ -33,7 +30,7 @@ fn a_deleted_stream_leaves_no_row_and_its_neighbour_all() {
         change(create(name));
         change(Change::Commit((0..APPENDS).map(|at| entry(stream, at)).collect()));
     }
-    change(Change::Delete(StreamName::parse("a").unwrap(), StreamKey(1)));
+    change(delete("a", StreamKey(1)));
     assert_eq!(store.records.iter().count() as u64, 2 * APPENDS);
 
     let (_waker, woken) = sync_channel(1);
@@ -52,12 +49,6 @@ fn rows(store: &Store, stream: StreamKey) -> Vec<u64> {
     keys.map(|key| record::deser_key(key).unwrap().1.0).collect()
 }
 
-fn fork(name: &str, source: StreamKey, base: u64) -> Change {
-    let Change::Create(mut create) = create(name) else { unreachable!("a sample of a creation") };
-    create.fork = Some(Fork { source, base: Offset(base), cut: None, point: ForkPoint::default() });
-    Change::Create(create)
-}
-
 #[test]
 fn a_tombstone_keeps_the_rows_that_forks_read_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
@@ -72,7 +63,6 @@ fn a_tombstone_keeps_the_rows_that_forks_read_and_no_other() {
         reclaim_all(&store, &refusal, &woken).unwrap();
         assert_eq!(store.garbage.iter().count(), 0);
     };
-    let delete = |name: &str, stream| Change::Delete(StreamName::parse(name).unwrap(), stream);
     let source = StreamKey(1);
     change(create("source"));
     change(Change::Commit((0..3).map(|at| Entry { records: vec![RECORD; 3], ..entry(source, 3 * at) }).collect()));

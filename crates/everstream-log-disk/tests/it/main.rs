@@ -6,6 +6,7 @@ mod contract;
 mod copy;
 mod fixture;
 mod fixture_content;
+mod fork;
 mod process;
 mod recovery;
 mod sample;

@@ -89,6 +89,7 @@ macro_rules! contract {
             a_read_across_the_base_keeps_its_limits
             a_cut_record_is_the_first_of_the_forks_own
             an_entry_ends_where_its_append_did
+            entries_of_one_record_keep_their_ends
             an_inherited_entry_ends_at_the_base_at_the_latest
             a_refused_fork_leaves_nothing_behind
             forks_of_forks_are_bounded_in_depth

@@ -1,7 +1,8 @@
 //! `records`: stream and first offset, both big-endian → version 1 and a run of records, perhaps the close.
 //!
 //! An entry is one row, or several in one batch when it is large, so that reading one record never costs more than
-//! [`RUN_BYTES_MAX`] or that record. A stream's last row says all that an append has to know.
+//! [`RUN_BYTES_MAX`] or that record. Entries of one record that come together share a row. A stream's last row says all
+//! that an append has to know.
 
 use bytes::Bytes;
 use everstream_log::{CloseReason, Closure, NewRecord, Offset, Record, StreamKey, Timestamp};
@@ -13,9 +14,13 @@ pub(crate) const KEYSPACE: &str = "records";
 /// A run takes no further record once its data reaches so many bytes.
 pub(crate) const RUN_BYTES_MAX: usize = 64 * 1024;
 
+/// The same for a row of entries that share it: a single one of them is often what is read.
+pub(crate) const SHARED_BYTES_MAX: usize = 16 * 1024;
+
 const VERSION: u8 = 1;
 const CLOSES: u8 = 1;
 const CONTINUES: u8 = 1 << 1;
+const SHARED: u8 = 1 << 2;
 
 /// A run of records as it stands in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub(crate) struct Run {
     data: Bytes,
     /// Whether the entry goes on in the next row.
     pub(crate) continues: bool,
+    /// Whether each record is an entry of its own.
+    pub(crate) is_shared: bool,
     /// Set when the stream ends after it.
     pub(crate) closure: Option<Closure>,
 }
@@ -94,17 +101,24 @@ pub(crate) enum Behind<'a> {
     Entry,
     /// Another entry, some day.
     Open,
+    /// The same, and each record is an entry of its own.
+    OpenShared,
     /// Nothing ever.
     Close(&'a Closure),
 }
 
-pub(crate) fn ser(bytes_before: u64, records: &[NewRecord], behind: Behind<'_>) -> Vec<u8> {
+pub(crate) fn ser<'a>(
+    bytes_before: u64,
+    records: impl ExactSizeIterator<Item = &'a NewRecord> + Clone,
+    behind: Behind<'_>,
+) -> Vec<u8> {
     let (flags, closure) = match behind {
         Behind::Entry => (CONTINUES, None),
         Behind::Open => (0, None),
+        Behind::OpenShared => (SHARED, None),
         Behind::Close(closure) => (CLOSES, Some(closure)),
     };
-    let data_len: usize = records.iter().map(|record| record.data.len()).sum();
+    let data_len: usize = records.clone().map(|record| record.data.len()).sum();
     let detail_len = closure.map_or(0, |closure| closure.detail.len());
     let mut row = Vec::with_capacity(data_len + detail_len + 8 * records.len() + 40);
     row.push(VERSION);
@@ -112,7 +126,7 @@ pub(crate) fn ser(bytes_before: u64, records: &[NewRecord], behind: Behind<'_>) 
     put_varint(&mut row, bytes_before);
     put_varint(&mut row, records.len() as u64);
     let mut time_before = 0_u64;
-    for record in records {
+    for record in records.clone() {
         put_zigzag(&mut row, record.time.0.wrapping_sub(time_before) as i64);
         put_varint(&mut row, record.data.len() as u64);
         time_before = record.time.0;
@@ -133,7 +147,7 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     let records_max = row.len() / 2;
     let mut row = Row::new(row);
     let (version, flags) = (row.byte()?, row.byte()?);
-    if version != VERSION || flags & !(CLOSES | CONTINUES) != 0 {
+    if version != VERSION || flags & !(CLOSES | CONTINUES | SHARED) != 0 {
         return Err(Malformed);
     }
     let bytes_before = row.varint()?;
@@ -154,7 +168,8 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     if data.len() != data_len {
         return Err(Malformed);
     }
-    Ok(Run { first, bytes_before, records, data, continues: flags & CONTINUES != 0, closure })
+    let (continues, is_shared) = (flags & CONTINUES != 0, flags & SHARED != 0);
+    Ok(Run { first, bytes_before, records, data, continues, is_shared, closure })
 }
 
 fn deser_closure(row: &mut Row) -> Result<Closure, Malformed> {

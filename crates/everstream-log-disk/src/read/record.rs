@@ -68,6 +68,9 @@ fn find_entry_end(store: &Store, stream: StreamKey, at: Offset) -> Result<Offset
     if at >= run.next() {
         return Err(beyond(at));
     }
+    if run.is_shared {
+        return Ok(at.plus(1));
+    }
     let mut behind = store.runs_after(holder, run.first);
     while run.continues && run.next() < end {
         run = behind.next().unwrap_or_else(|| Err(hole(run.next())))?;

@@ -1,36 +1,53 @@
-//! Appending: an entry is one row, or as many as its size asks for.
+//! Appending: an entry is one row, or as many as its size asks for; entries of one record share a row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
-use everstream_log::{Closure, Entry, Error, ErrorKind, NewRecord, StreamKey};
+use everstream_log::{Closure, Entry, Error, ErrorKind, NewRecord, Offset, StreamKey};
 
 use super::Writer;
 use super::sequencing::Sequencings;
 use crate::change::Changed;
 use crate::group::Group;
-use crate::keyspace::record::{self, Behind, run_len};
+use crate::keyspace::record::{self, Behind, SHARED_BYTES_MAX, run_len};
 use crate::keyspace::stream_key;
 use crate::tail::Tail;
 
 /// A key and a row of `records`.
 type RunRow = ([u8; 16], Vec<u8>);
 
+/// A stream of a change.
+struct Course<'a> {
+    tail: Tail,
+    shared: SharedRow<'a>,
+}
+
+/// Entries of one record each, just before the tail, that go into one row: what many publishers bring at the same moment
+/// is written, found and read as one.
+struct SharedRow<'a> {
+    first: Offset,
+    bytes_before: u64,
+    records: Vec<&'a NewRecord>,
+    bytes: usize,
+}
+
 impl Writer {
     pub(super) fn stage_append(&mut self, group: &mut Group, entries: &[Entry]) -> Result<Changed, Error> {
-        let mut ends: HashMap<StreamKey, Tail> = HashMap::with_capacity(entries.len());
+        let mut courses: HashMap<StreamKey, Course<'_>> = HashMap::with_capacity(entries.len());
         let mut rows: Vec<RunRow> = Vec::with_capacity(entries.len());
         let mut sequencings: Option<Sequencings> = None;
         for entry in entries {
-            let mut tail = match ends.get(&entry.stream) {
-                Some(tail) => *tail,
-                None => self.tail(entry.stream)?,
+            let course = match courses.entry(entry.stream) {
+                hash_map::Entry::Occupied(course) => course.into_mut(),
+                hash_map::Entry::Vacant(place) => place.insert(Course::from(self.tail(entry.stream)?)),
             };
-            check_fits(entry, tail)?;
-            rows.extend(runs(entry.stream, &mut tail, &entry.records, entry.closure.as_ref()));
+            check_fits(entry, course.tail)?;
+            course.take(entry, &mut rows);
             if let Some(sequencing) = &entry.sequencing {
-                sequencings.get_or_insert_default().note(&self.store, entry.stream, &mut tail, sequencing)?;
+                sequencings.get_or_insert_default().note(&self.store, entry.stream, &mut course.tail, sequencing)?;
             }
-            ends.insert(entry.stream, tail);
+        }
+        for (stream, course) in &mut courses {
+            rows.extend(course.shared.finish(*stream));
         }
         for (key, row) in rows {
             group.insert(&self.store.records, &key, row);
@@ -38,7 +55,7 @@ impl Writer {
         if let Some(sequencings) = sequencings {
             sequencings.stage(&self.store, group);
         }
-        for (stream, tail) in ends {
+        for (stream, Course { tail, .. }) in courses {
             if tail.is_closed && tail.is_relay {
                 group.remove(&self.store.relays, &stream_key(stream));
             }
@@ -49,6 +66,54 @@ impl Writer {
 
     pub(super) fn tail(&self, stream: StreamKey) -> Result<Tail, Error> {
         self.tails.get(stream).map_or_else(|| Tail::load(&self.store, stream), Ok)
+    }
+}
+
+impl<'a> Course<'a> {
+    fn from(tail: Tail) -> Self {
+        Self { tail, shared: SharedRow { first: tail.next, bytes_before: tail.bytes, records: Vec::new(), bytes: 0 } }
+    }
+
+    /// Moves the tail over `entry`; what cannot share a row with it goes to `rows`.
+    fn take(&mut self, entry: &'a Entry, rows: &mut Vec<RunRow>) {
+        let Self { tail, shared } = self;
+        let single = match (entry.records.as_slice(), &entry.closure) {
+            ([record], None) => Some(record).filter(|record| record.data.len() <= SHARED_BYTES_MAX),
+            _ => None,
+        };
+        let is_room = |record: &&NewRecord| shared.bytes + record.data.len() <= SHARED_BYTES_MAX;
+        if single.is_none_or(|record| !is_room(&record)) {
+            rows.extend(shared.finish(entry.stream));
+        }
+        match single {
+            Some(record) => shared.push(record, tail),
+            None => rows.extend(runs(entry.stream, tail, &entry.records, entry.closure.as_ref())),
+        }
+    }
+}
+
+impl<'a> SharedRow<'a> {
+    fn push(&mut self, record: &'a NewRecord, tail: &mut Tail) {
+        if self.records.is_empty() {
+            (self.first, self.bytes_before) = (tail.next, tail.bytes);
+        }
+        self.records.push(record);
+        self.bytes += record.data.len();
+        tail.next = tail.next.plus(1);
+        tail.bytes = tail.bytes.saturating_add(record.data.len() as u64);
+    }
+
+    /// The row of what it holds, if that is anything, after which it is empty.
+    fn finish(&mut self, stream: StreamKey) -> Option<RunRow> {
+        let behind = match self.records.len() {
+            0 => return None,
+            1 => Behind::Open,
+            _ => Behind::OpenShared,
+        };
+        let row = record::ser(self.bytes_before, self.records.iter().copied(), behind);
+        self.records.clear();
+        self.bytes = 0;
+        Some((record::key(stream, self.first), row))
     }
 }
 
@@ -78,7 +143,7 @@ pub(super) fn runs(
             Some(closure) => Behind::Close(closure),
             None => Behind::Open,
         };
-        rows.push((record::key(stream, tail.next), record::ser(tail.bytes, run, behind)));
+        rows.push((record::key(stream, tail.next), record::ser(tail.bytes, run.iter(), behind)));
         let bytes: u64 = run.iter().map(|record| record.data.len() as u64).sum();
         tail.bytes = tail.bytes.saturating_add(bytes);
         tail.next = tail.next.plus(run.len() as u64);

@@ -145,6 +145,35 @@ pub async fn an_entry_ends_where_its_append_did(place: impl Place) {
     refused(log.entry_end(StreamKey(u64::MAX), Offset::ZERO).await, ErrorKind::StreamNotFound);
 }
 
+/// Also when many of one record came in one call, between others and among those of another stream.
+pub async fn entries_of_one_record_keep_their_ends(place: impl Place) {
+    let log = place.open().await;
+    let (one, two) = (ok(log.create(stream("one")).await).key, ok(log.create(stream("two")).await).key);
+    let bodies: Vec<String> = (0..60).map(|number| format!("{number:0>1000}")).collect();
+    let mut entries = Vec::new();
+    for (at, text) in (0..).zip(&bodies) {
+        entries.push(entry(one, at, &[text]));
+        entries.push(entry(two, 3 * at, &[text]));
+        entries.push(entry(two, 3 * at + 1, &["a", "b"]));
+    }
+    ok(log.commit(entries).await);
+    ok(log.commit(vec![entry(one, 60, &["60"]), closing(entry(one, 61, &["61"]), CloseReason::Completed)]).await);
+    for at in 0..62 {
+        assert_eq!(ok(log.entry_end(one, Offset(at)).await), Offset(at + 1), "{at}");
+    }
+    for at in 0..60 {
+        let ends = [0, 1, 2].map(|place| Offset(3 * at + place));
+        for (from, end) in ends.into_iter().zip([1, 3, 3]) {
+            assert_eq!(ok(log.entry_end(two, from).await), Offset(3 * at + end), "{from}");
+        }
+    }
+    let expected: Vec<String> = bodies.into_iter().chain(["60", "61"].map(str::to_owned)).collect();
+    for from in [0, 37] {
+        let read = ok(log.read(one, Offset(from), UNBOUNDED).await);
+        assert_eq!(texts(&read), expected.get(from as usize..).unwrap_or_default());
+    }
+}
+
 /// In the middle of the source's entry if the fork left it there.
 pub async fn an_inherited_entry_ends_at_the_base_at_the_latest(place: impl Place) {
     let log = place.open().await;

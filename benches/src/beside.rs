@@ -55,7 +55,7 @@ pub(crate) struct Workload {
     /// Appends per second at which their latency is measured.
     #[arg(long, default_value_t = 4_000.0)]
     rate: f64,
-    /// Records of the stream that is read.
+    /// Records of a stream that is read whole; a tenth of them when one publisher writes it alone.
     #[arg(long, default_value_t = 100_000)]
     records: u64,
     /// Subscribers of live streams.
@@ -179,15 +179,27 @@ fn measure_appends(server: &Running, workload: &Workload, streams: usize, table:
     Ok(())
 }
 
+/// A stream that is read whole, and how it came about.
+#[derive(Debug, Clone, Copy)]
+struct History {
+    content: Content,
+    publishers: usize,
+    records: u64,
+    /// How often it is read.
+    rounds: usize,
+}
+
 async fn compare_catch_up(programs: &Programs, workload: &Workload) -> Result<()> {
-    let records = workload.records;
-    println!("\ncatch-up: {records} records of {SIZE} bytes, appended one by one, read whole, {READERS} readers");
+    println!("\ncatch-up: records of {SIZE} bytes, appended one by one, read whole, {READERS} readers");
+    let Workload { connections, records, rounds, .. } = workload;
+    let many = |content| History { content, publishers: *connections, records: *records, rounds: READ_ROUNDS };
+    let one = History { publishers: 1, records: records / 10, rounds: 10 * READ_ROUNDS, ..many(Content::Json) };
     let mut table = Table::default();
-    for content in [Content::Binary, Content::Json] {
-        for _ in 0..workload.rounds {
+    for history in [many(Content::Binary), many(Content::Json), one] {
+        for _ in 0..*rounds {
             for kind in Kind::BOTH {
                 let server = programs.start(kind, Level::ProcessDeath).await?;
-                measure_catch_up(&server, workload, content, &mut table)?;
+                measure_catch_up(&server, history, &mut table)?;
                 server.process.kill().await?;
             }
         }
@@ -196,12 +208,13 @@ async fn compare_catch_up(programs: &Programs, workload: &Workload) -> Result<()
     Ok(())
 }
 
-fn measure_catch_up(server: &Running, workload: &Workload, content: Content, table: &mut Table) -> Result<()> {
-    let layout = Layout { streams: 1, connections: workload.connections, content };
-    let mut load = Load::open(server.address, layout.connections)?;
+fn measure_catch_up(server: &Running, history: History, table: &mut Table) -> Result<()> {
+    let History { content, publishers, records, rounds } = history;
+    let layout = Layout { streams: 1, connections: publishers, content };
+    let mut load = Load::open(server.address, publishers)?;
     append::create(&mut load, layout)?;
     let mut publisher = Publisher::new(layout);
-    load.closed_loop(publisher.for_records(workload.records))?;
+    load.closed_loop(publisher.for_records(records))?;
     drop(load);
     let mut load = Load::open(server.address, READERS)?;
     read::judge(&mut load, &publisher)?;
@@ -209,17 +222,18 @@ fn measure_catch_up(server: &Running, workload: &Workload, content: Content, tab
     let cpu_before = server.process.cpu()?;
     let began = Instant::now();
     let mut ignore = |_: usize, _: &[u8]| Ok(());
-    let mut reader = Reader::new(layout.streams, READ_ROUNDS, READERS, &mut ignore);
+    let mut reader = Reader::new(layout.streams, rounds, READERS, &mut ignore);
     load.closed_loop(&mut reader)?;
     let (elapsed, bytes) = (began.elapsed(), reader.bytes);
-    ensure!(bytes >= workload.records * (SIZE * READ_ROUNDS) as u64, "only {bytes} bytes came");
+    ensure!(bytes >= records * (SIZE * rounds) as u64, "only {bytes} bytes came");
     let megabytes = bytes as f64 / 1e6;
     let cpu = server.process.cpu()?.saturating_sub(cpu_before);
-    let name = content.media_type();
-    table.add(server.kind, name, "MB/s", Better::More, megabytes / elapsed.as_secs_f64());
+    let plural = if publishers == 1 { "publisher" } else { "publishers" };
+    let what = format!("{} by {publishers} {plural}", content.media_type());
+    table.add(server.kind, &what, "MB/s", Better::More, megabytes / elapsed.as_secs_f64());
     // A tick of the kernel's clock at least: sending files costs less than it counts.
     let micros = (cpu.as_secs_f64() * 1e6).max(1e4);
-    table.add(server.kind, &format!("{name}: CPU"), "µs/MB", Better::Less, micros / megabytes);
+    table.add(server.kind, &format!("{what}: CPU"), "µs/MB", Better::Less, micros / megabytes);
     Ok(())
 }
 

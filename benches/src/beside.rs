@@ -142,7 +142,7 @@ fn measure_appends(server: &Running, workload: &Workload, streams: usize, table:
         table.add(kind, &format!("{streams} {plural}: {what}"), unit, better, figure);
     };
     let time = Duration::from_secs_f64(workload.seconds);
-    let resident_at_first = server.process.resident_kib()?;
+    let (resident_at_first, anonymous_at_first) = (server.process.resident_kib()?, server.process.anonymous_kib()?);
     let layout = Layout { streams, connections: workload.connections, content: Content::Binary };
     let mut load = Load::open(server.address, layout.connections)?;
     let resident_with_connections = server.process.resident_kib()?;
@@ -168,6 +168,7 @@ fn measure_appends(server: &Running, workload: &Workload, streams: usize, table:
     add("resident after the load", "MiB", Better::Less, resident_at_last as f64 / 1024.0);
     if streams == 1 {
         add("resident at the start", "MiB", Better::Less, resident_at_first as f64 / 1024.0);
+        add("of that not the program file", "MiB", Better::Less, anonymous_at_first as f64 / 1024.0);
         let added = resident_with_connections.saturating_sub(resident_at_first) as f64;
         add("an idle connection", "KiB", Better::Less, added.max(1.0) / layout.connections as f64);
     }

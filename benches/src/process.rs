@@ -75,8 +75,17 @@ impl Process {
 
     /// Resident memory in KiB.
     pub(crate) fn resident_kib(&self) -> Result<u64> {
+        self.status_kib("VmRSS:")
+    }
+
+    /// The share of it that is no file's, so not the program's own text.
+    pub(crate) fn anonymous_kib(&self) -> Result<u64> {
+        self.status_kib("RssAnon:")
+    }
+
+    fn status_kib(&self, name: &str) -> Result<u64> {
         let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line in status")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 

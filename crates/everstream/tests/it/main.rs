@@ -9,6 +9,7 @@ mod disk_full;
 mod drain;
 mod injection;
 mod kill;
+mod live_modes;
 mod proxy;
 mod resume_law;
 mod server_cases;

@@ -69,3 +69,47 @@ test('an EventSource that reconnects after the end is told to stop', async ({ se
   })
   expect(state).toBe(2)
 })
+
+/** Follows the URL of a Durable Streams client; never closed by this code. Runs in the browser. */
+async function followLiveSse(): Promise<{ items: number[]; opens: number; end: string }> {
+  return await new Promise((resolve) => {
+    const source = new EventSource('/v1/stream/live?live=sse&offset=-1')
+    const items: number[] = []
+    let opens = 0
+    let end = ''
+    source.onopen = () => {
+      opens += 1
+    }
+    source.addEventListener('data', ({ data }: MessageEvent<string>) => {
+      items.push(...(JSON.parse(data) as number[]))
+      document.title = String(items.length)
+    })
+    source.addEventListener('control', ({ data }: MessageEvent<string>) => {
+      const control = JSON.parse(data) as { streamCloseReason?: string }
+      end = control.streamCloseReason ?? ''
+    })
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) resolve({ items, opens, end })
+    }
+  })
+}
+
+test('an EventSource on live=sse resumes by itself behind every cut and is told to stop', async ({ server, cutter, open }) => {
+  const stream = `${server.url}/v1/stream/live`
+  const headers = { 'Content-Type': 'application/json' }
+  await fetch(stream, { method: 'PUT', headers })
+  const { page } = await open(cutter.url)
+  const followed = page.evaluate(followLiveSse)
+  const wanted = Array.from({ length: 40 }, (_, n) => n)
+  for (const n of wanted) {
+    await fetch(stream, { method: 'POST', headers, body: String(n) })
+    if (n % 10 !== 9) continue
+    await page.waitForFunction((least) => Number(document.title) > least, n - 3)
+    cutter.cut()
+  }
+  await fetch(stream, { method: 'POST', headers: { 'Stream-Closed': 'true', 'Stream-Close-Reason': 'failed' } })
+  const { items, opens, end } = await followed
+  expect(items).toEqual(wanted)
+  expect(opens).toBe(1 + cutter.cuts)
+  expect(end).toBe('failed')
+})

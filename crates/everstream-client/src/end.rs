@@ -69,7 +69,7 @@ impl Close {
 }
 
 impl CloseReason {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         match text {
             "completed" => Self::Completed,
             "stopped" => Self::Stopped,

@@ -4,6 +4,8 @@
 //! the server asks and backs off as [`Reconnect`] decides, and stops for good where the stream ends. [`Publisher`]
 //! creates, appends and closes; [`Producer`] appends each record exactly once, whatever is lost on the way.
 //!
+//! [`Reader`] speaks the Durable Streams protocol, with any server of it: bounded reads, `live=long-poll` and `live=sse`.
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), everstream_client::Error> {
 //! use everstream_client::{Notice, Request, SubscribeOptions, Subscriber};
@@ -28,6 +30,7 @@ mod error;
 mod judge;
 mod producer;
 mod publisher;
+mod reader;
 mod reconnect;
 mod request;
 mod subscriber;
@@ -37,6 +40,7 @@ pub use error::{Error, ErrorKind};
 pub use everstream_codec::{Event, EventName};
 pub use producer::{EpochRule, Known, Producer, ProducerOptions};
 pub use publisher::{Appended, Created, Publisher};
+pub use reader::{Live, Piece, ReadEnd, ReadNotice, ReadOptions, Reader};
 pub use reconnect::{Disconnect, Next, Reconnect, ReconnectPolicy};
 pub use request::Request;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

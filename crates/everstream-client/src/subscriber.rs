@@ -138,7 +138,7 @@ impl Subscriber {
                     let connection = connecting.await;
                     return Some(self.connected(connection));
                 }
-                Phase::Reading(response) => match read(response, self.options.read_timeout).await {
+                Phase::Reading(response) => match next_chunk(response, self.options.read_timeout).await {
                     Ok(chunk) => {
                         if let Err(error) = self.decoder.push(&chunk) {
                             let context = error.to_string();
@@ -232,7 +232,13 @@ impl std::fmt::Debug for Phase {
     }
 }
 
-async fn read(response: &mut Response, timeout: Option<Duration>) -> Result<bytes::Bytes, Error> {
+/// The next bytes of a body; its end is an error, since an event stream has none before its last event.
+pub(crate) async fn next_chunk(response: &mut Response, timeout: Option<Duration>) -> Result<bytes::Bytes, Error> {
+    chunk(response, timeout).await?.ok_or_else(|| Error::new(ErrorKind::Unreachable, "the connection ended"))
+}
+
+/// The next bytes of a body; nothing at its end.
+pub(crate) async fn chunk(response: &mut Response, timeout: Option<Duration>) -> Result<Option<bytes::Bytes>, Error> {
     let cut = |context: String| Error::new(ErrorKind::Unreachable, context);
     let chunk = match timeout {
         Some(limit) => match tokio::time::timeout(limit, response.chunk()).await {
@@ -241,11 +247,7 @@ async fn read(response: &mut Response, timeout: Option<Duration>) -> Result<byte
         },
         None => response.chunk().await,
     };
-    match chunk {
-        Ok(Some(chunk)) => Ok(chunk),
-        Ok(None) => Err(cut("the connection ended".to_owned())),
-        Err(error) => Err(cut("the connection broke".to_owned()).caused_by(error)),
-    }
+    chunk.map_err(|error| cut("the connection broke".to_owned()).caused_by(error))
 }
 
 fn content_location(response: &Response) -> Option<Url> {

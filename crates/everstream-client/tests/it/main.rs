@@ -3,4 +3,5 @@
 
 mod producer;
 mod publisher;
+mod reader;
 mod subscriber;

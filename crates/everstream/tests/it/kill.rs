@@ -2,9 +2,11 @@
 //! sends again is there once as well.
 //!
 //! Producers append and await each acknowledgement, subscribers follow and resume by `Last-Event-ID`, an answer of the
-//! demo and the last append of a stream are in flight; then the process is killed at a random point of this traffic and started again, over and over.
+//! demo and the last append of a stream are in flight, streams are forked and their sources deleted; then the process is
+//! killed at a random point of this traffic and started again, over and over.
 
 mod actors;
+mod fork;
 mod gate;
 mod idempotent;
 mod relay;
@@ -15,6 +17,7 @@ use everstream_testkit::HistoryChecker;
 
 use crate::support::server;
 use actors::{Producer, subscriber};
+use fork::ForksInFlight;
 use gate::Gate;
 use idempotent::{ClosingInFlight, IdempotentProducer, Retries};
 use relay::RelayInFlight;
@@ -40,8 +43,9 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered_by_kill_9() {
     }
     let retries = Retries::default();
     let actors = spawn_actors(&gate, &history, &retries);
-    let mut answered_before_kill = 0;
+    let (mut answered_before_kill, mut forked) = (0, 0);
     for round in 0..ROUNDS {
+        let forks = ForksInFlight::start(server.api(), round);
         let relay = RelayInFlight::start(server.api(), random.usize(0..4));
         gate.await_acks(random.u64(1..150));
         let closing = ClosingInFlight::start(server.api(), round);
@@ -49,6 +53,7 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered_by_kill_9() {
         server.kill9();
         server.restart();
         closing.assert_closed_once(server.api(), &retries);
+        forked += forks.assert_kept(server.api());
         answered_before_kill += relay.assert_interrupted_and_resumable(server.api());
         gate.reopen(server.api());
     }
@@ -60,7 +65,8 @@ fn nothing_acknowledged_is_lost_repeated_or_reordered_by_kill_9() {
     subscribers.into_iter().for_each(|subscriber| subscriber.join().expect("a subscriber that reached the end"));
     let verdict = history.verdict();
     println!(
-        "{ROUNDS} kills: {verdict}; {ROUNDS} answers interrupted after {answered_before_kill} events, all resumed; {retries}"
+        "{ROUNDS} kills: {verdict}; {ROUNDS} answers interrupted after {answered_before_kill} events, all resumed; {retries}; \
+         {forked} sources forked and deleted, each step kept or not begun"
     );
     verdict.assert_faultless();
     retries.assert_both_kinds();

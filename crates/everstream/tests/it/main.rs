@@ -7,6 +7,7 @@ mod bad_input;
 mod client;
 mod disk_full;
 mod drain;
+mod fork;
 mod injection;
 mod kill;
 mod live_modes;

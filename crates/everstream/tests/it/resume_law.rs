@@ -9,7 +9,7 @@ const ASK_TARGET: &str = "/demo/v1/chat/completions?rate=1000";
 const SLOWER_ASK_TARGET: &str = "/demo/v1/chat/completions?rate=200";
 
 /// How a client comes back to one stream: `None` is the first connection.
-type Connect<'a> = dyn Fn(Option<&str>) -> Option<RawSse> + 'a;
+pub(crate) type Connect<'a> = dyn Fn(Option<&str>) -> Option<RawSse> + 'a;
 
 fn bytes_of(events: &[Event]) -> Vec<u8> {
     events.iter().map(|event| event.bytes.as_slice()).collect::<Vec<_>>().concat()
@@ -24,7 +24,7 @@ fn rest_after(connect: &Connect<'_>, last_event_id: Option<&str>) -> Vec<Event> 
 }
 
 #[track_caller]
-fn assert_law(connect: &Connect<'_>) {
+pub(crate) fn assert_law(connect: &Connect<'_>) {
     let canonical = rest_after(connect, None);
     assert!(canonical.len() > 3, "too short to show anything: {canonical:?}");
     let whole = bytes_of(&canonical);
@@ -79,7 +79,7 @@ fn subscribe(api: Api, request: &[u8]) -> Option<RawSse> {
     Some(RawSse::with_head(http, head))
 }
 
-fn native(api: Api, name: &str) -> impl Fn(Option<&str>) -> Option<RawSse> {
+pub(crate) fn native(api: Api, name: &str) -> impl Fn(Option<&str>) -> Option<RawSse> {
     let path = Api::path(name);
     move |last_event_id| {
         let resume = last_event_id.map(|id| ("Last-Event-ID", id));

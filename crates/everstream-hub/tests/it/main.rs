@@ -13,5 +13,6 @@ mod fork;
 mod lifetime;
 mod producer;
 mod random;
+mod random_fork;
 mod rig;
 mod subscription;

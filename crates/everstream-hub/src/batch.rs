@@ -27,7 +27,7 @@ pub struct Batch<'a> {
     pub now: Timestamp,
 }
 
-/// An encoded batch. Both are shares of one buffer.
+/// An encoded batch. Its bytes are shares of one buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchFrame {
     /// The records.
@@ -35,6 +35,8 @@ pub struct BatchFrame {
     /// The same, and behind it what is to be said as long as nothing comes after it: one piece, so that the common case
     /// costs one write.
     pub whole: Bytes,
+    /// When it was encoded.
+    pub at: Timestamp,
 }
 
 /// How a batch is encoded. Whoever follows streams in batches passes the same function: a stream keeps the batches of the
@@ -178,7 +180,7 @@ mod tests {
 
     fn frame(text: &'static str) -> BatchFrame {
         let whole = Bytes::from_static(text.as_bytes());
-        BatchFrame { data: whole.clone(), whole }
+        BatchFrame { data: whole.clone(), whole, at: Timestamp::default() }
     }
 
     /// A ring behind offset 5 whose batches have two records each.

@@ -16,7 +16,7 @@ fn encode(batch: &Batch<'_>) -> BatchFrame {
     let bytes = text.len();
     text.push(b'|');
     let whole = Bytes::from(text);
-    BatchFrame { data: whole.slice(..bytes), whole }
+    BatchFrame { data: whole.slice(..bytes), whole, at: batch.now }
 }
 
 async fn next(subscription: &mut BatchSubscription, due: &mut Vec<DueBatch>) -> Delivery {

@@ -36,12 +36,13 @@ impl Cursor {
         Self { floor }
     }
 
-    /// The cursor to tell at `now`.
-    pub(super) fn at(self, now: Timestamp) -> u64 {
-        self.floor.max(at(now))
+    /// The cursor to tell at `now`: never less than one told before.
+    pub(super) fn tell(&mut self, now: Timestamp) -> u64 {
+        self.floor = self.floor.max(at(now));
+        self.floor
     }
 
-    /// Whether it is the same as everybody's.
+    /// Whether what everybody is told at `now` will do for this client, too.
     pub(super) fn is_common(self, now: Timestamp) -> bool {
         self.floor <= at(now)
     }
@@ -74,27 +75,30 @@ mod tests {
     #[test]
     fn a_client_behind_the_clock_is_told_the_time() {
         for query in ["", "cursor=999", "cursor=", "cursor=-1", "cursor=x", "cursor=99999999999999999999"] {
-            assert_eq!(cursor(query).at(NOW), 1000, "{query}");
             assert!(cursor(query).is_common(NOW), "{query}");
+            assert_eq!(cursor(query).tell(NOW), 1000, "{query}");
         }
     }
 
     #[test]
     fn a_client_at_or_before_the_clock_is_sent_on_by_at_most_an_hour() {
         for presented in [1000, 1001, 5000] {
-            let cursor = cursor(&format!("cursor={presented}"));
-            assert!((presented + 1..=presented + 180).contains(&cursor.at(NOW)), "{presented}");
+            let mut cursor = cursor(&format!("cursor={presented}"));
             assert!(!cursor.is_common(NOW));
+            assert!((presented + 1..=presented + 180).contains(&cursor.tell(NOW)), "{presented}");
         }
-        assert_eq!(cursor(&format!("cursor={}", u64::MAX)).at(NOW), u64::MAX);
+        assert_eq!(cursor(&format!("cursor={}", u64::MAX)).tell(NOW), u64::MAX);
     }
 
     #[test]
     fn a_cursor_grows_with_the_clock_and_never_shrinks() {
-        let cursor = cursor("cursor=1000");
-        let (first, later) = (cursor.at(NOW), Timestamp(NOW.0 + 400 * INTERVAL_MS));
-        assert_eq!(cursor.at(Timestamp(NOW.0 + INTERVAL_MS)), first);
-        assert_eq!(cursor.at(later), 1400);
+        let mut cursor = cursor("cursor=1000");
+        let (first, later) = (cursor.tell(NOW), Timestamp(NOW.0 + 400 * INTERVAL_MS));
+        assert_eq!(cursor.tell(Timestamp(NOW.0 + INTERVAL_MS)), first);
         assert!(cursor.is_common(later));
+        assert_eq!(cursor.tell(later), 1400);
+        // The clock may be set back, and what was encoded a moment ago may say less.
+        assert_eq!(cursor.tell(NOW), 1400);
+        assert!(!cursor.is_common(NOW));
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn get(
     let stream = app.hub.stream(grant.stream()).await?;
     check_accept(&stream, headers)?;
     let start = wanted.resolve(&stream.state())?;
-    let cursor = Cursor::of(query, app.hub.clock().now(), &mut fastrand::Rng::new());
+    let mut cursor = Cursor::of(query, app.hub.clock().now(), &mut fastrand::Rng::new());
     until_news(app, &stream, start).await?;
     let page = page(&stream, start).await?;
     let status = if page.records.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
@@ -39,7 +39,7 @@ pub(super) async fn get(
     }
     // At the end of a closed stream nobody asks again.
     if status == StatusCode::OK || page.state.end.is_none() {
-        headers.insert(STREAM_CURSOR, HeaderValue::from(cursor.at(app.hub.clock().now())));
+        headers.insert(STREAM_CURSOR, HeaderValue::from(cursor.tell(app.hub.clock().now())));
     }
     Ok(response)
 }

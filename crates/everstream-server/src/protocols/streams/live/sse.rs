@@ -69,7 +69,7 @@ struct Batches {
 impl Batches {
     fn new(app: &App, stream: &Stream, start: EventId, reset: Option<Reset>, query: &Query) -> Self {
         let (clock, mut random) = (Arc::clone(app.hub.clock()), fastrand::Rng::new());
-        let cursor = Cursor::of(query, clock.now(), &mut random);
+        let mut cursor = Cursor::of(query, clock.now(), &mut random);
         let mut opening = Vec::with_capacity(192);
         sse_body::control::retry(&mut opening, sse_body::jittered(app.config.retry, &mut random));
         if let Some(reset) = reset {
@@ -78,7 +78,7 @@ impl Batches {
         let state = stream.state();
         if state.end.is_none() && state.tail == start.next {
             // A client at the tail has to learn that it is there.
-            wire::control(&mut opening, start, &Control::newest(start, cursor.at(clock.now())));
+            wire::control(&mut opening, start, &Control::newest(start, cursor.tell(clock.now())));
         }
         Self { opening: Some(opening.into()), epoch: stream.epoch(), cursor, clock, retry: app.config.retry, random }
     }
@@ -105,13 +105,16 @@ impl Voice for Batches {
         due: &mut VecDeque<Bytes>,
     ) -> Poll<Delivery> {
         let now = self.clock.now();
-        let (epoch, cursor) = (self.epoch, self.cursor);
+        let (epoch, cursor) = (self.epoch, &mut self.cursor);
         subscription.poll_next(cx, &mut |batch: DueBatch| {
             let id = EventId::new(epoch, batch.next);
             let own = match batch.place {
-                BatchPlace::Newest if cursor.is_common(now) => return due.push_back(batch.frame.whole),
-                BatchPlace::Newest => Control::newest(id, cursor.at(now)),
-                BatchPlace::Amid => Control::amid(id, cursor.at(now)),
+                BatchPlace::Newest if cursor.is_common(batch.frame.at) => {
+                    cursor.tell(batch.frame.at);
+                    return due.push_back(batch.frame.whole);
+                }
+                BatchPlace::Newest => Control::newest(id, cursor.tell(now)),
+                BatchPlace::Amid => Control::amid(id, cursor.tell(now)),
                 // Its control event is that of the end.
                 BatchPlace::Last => return due.push_back(batch.frame.data),
             };

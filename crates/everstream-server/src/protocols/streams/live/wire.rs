@@ -57,7 +57,7 @@ pub(super) fn batch(batch: &Batch<'_>) -> BatchFrame {
     let data_bytes = out.len();
     control(&mut out, id, &Control::newest(id, cursor::at(batch.now)));
     let whole = Bytes::from(out);
-    BatchFrame { data: whole.slice(..data_bytes), whole }
+    BatchFrame { data: whole.slice(..data_bytes), whole, at: batch.now }
 }
 
 /// A control event, at `id`.

@@ -197,13 +197,32 @@ async fn a_client_with_a_cursor_of_its_own_gets_the_same_batches_and_a_later_cur
     let mut told = viewer.now().await;
     append(&app, "text/plain", "x").await;
     told += &viewer.now().await;
-    let cursors: Vec<u64> = told
-        .lines()
-        .filter_map(|line| line.split_once("\"streamCursor\":\"")?.1.split('"').next()?.parse().ok())
-        .collect();
+    let cursors = cursors(&told);
     assert_eq!(cursors.len(), 2, "{told}");
     assert!(cursors[0] > 0 && cursors[0] <= cursors[1], "{cursors:?}");
     assert!(told.contains("event: data\ndata:x\n\n"), "{told}");
+}
+
+fn cursors(told: &str) -> Vec<u64> {
+    let of = |line: &str| line.split_once("\"streamCursor\":\"")?.1.split('"').next()?.parse().ok();
+    told.lines().filter_map(of).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn cursors_never_shrink_although_the_newest_batch_was_encoded_earlier() {
+    let app = TestApp::new();
+    // Behind the moment from which cursors are counted.
+    app.clock.advance(Duration::from_secs(2 * 365 * 24 * 3600));
+    let app = filled(app, "text/plain", 0).await;
+    let mut viewer = app.open(OPEN).await;
+    let mut told = viewer.now().await;
+    append(&app, "text/plain", "a").await;
+    append(&app, "text/plain", "b").await;
+    app.clock.advance(Duration::from_secs(60));
+    told += &viewer.now().await;
+    let cursors = cursors(&told);
+    assert_eq!(cursors.len(), 3, "{told}");
+    assert!(cursors.is_sorted() && cursors[0] > 0, "{cursors:?}");
 }
 
 #[tokio::test(start_paused = true)]

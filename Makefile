@@ -86,6 +86,10 @@ conformance: need-build page $(DURABLE_STREAMS)/node_modules/.package-lock.json 
 client-conformance: need-checkout binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the cases of Durable Streams for clients (CHECKOUT=<a checkout of its repository>)
 	npm --prefix $(DURABLE_STREAMS) --loglevel=error run client-conformance -- $(DEBUG_BINARY) $(abspath $(CHECKOUT))
 
+.PHONY: proxy-conformance
+proxy-conformance: need-checkout binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the suite of the proxy protocol (CHECKOUT=<a checkout of its repository>)
+	npm --prefix $(DURABLE_STREAMS) --loglevel=error run proxy-conformance -- $(DEBUG_BINARY) $(abspath $(CHECKOUT))
+
 .PHONY: test-example
 test-example: need-build ## Run the tests of examples/local-llm, which need no model
 	node --test examples/local-llm/

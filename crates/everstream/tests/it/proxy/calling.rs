@@ -81,7 +81,7 @@ fn without_its_own_authorization_the_upstream_gets_none() {
 #[test]
 fn a_large_body_goes_up_as_it_comes() {
     let rig = Rig::new();
-    let body = vec![b'x'; 3 << 20];
+    let body = vec![b'x'; 300_000];
     let (url, bearer) = (format!("{}/up", rig.upstream.url()), format!("Bearer {SECRET}"));
     let fields = [
         ("Authorization", &*bearer),

@@ -1,0 +1,103 @@
+// The TypeScript client of Durable Streams reads what the proxy carries, by nothing but the URL that the proxy signed.
+
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { stream } from '@durable-streams/client'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { startServer } from '../server.js'
+
+const BINARY = process.env.EVERSTREAM_BINARY ?? join(import.meta.dirname, '../../../target/debug/everstream')
+const SECRET = 'a-secret-of-the-tests'
+
+let directory
+let server
+let upstream
+/** Takes the next call of the upstream. */
+let answer
+
+beforeAll(async () => {
+  upstream = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  directory = await mkdtemp(join(tmpdir(), 'everstream-proxy-'))
+  const configuration = join(directory, 'everstream.toml')
+  await writeFile(configuration, `proxy_secret = "${SECRET}"\nproxy_allow = ["${upstreamUrl()}"]\n`)
+  server = await startServer(BINARY, join(directory, 'data'), ['--config', configuration, '--long-poll-timeout', '2s'])
+})
+
+afterAll(async () => {
+  expect(await server.stop()).toBeUndefined()
+  upstream.close()
+  await rm(directory, { recursive: true })
+})
+
+function upstreamUrl() {
+  return `http://127.0.0.1:${upstream.address().port}`
+}
+
+/** Calls the upstream through the proxy; its answer is written by the test. */
+async function call(contentType) {
+  const called = new Promise((resolve) => {
+    answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': contentType }).flushHeaders()
+      resolve(response)
+    }
+  })
+  const created = fetch(`${server.url}/v1/proxy`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${SECRET}`, 'Upstream-URL': `${upstreamUrl()}/answer`, 'Upstream-Method': 'POST' },
+    body: '{}',
+  })
+  const response = await called
+  expect((await created).status).toBe(201)
+  return { headers: (await created).headers, response }
+}
+
+/** Everything that a live session brings, told to `seen` as it comes. */
+async function follow(url, live, seen = () => {}) {
+  const session = await stream({ url, offset: '-1', live, warnOnHttp: false })
+  expect(session.headers.get('upstream-content-type')).toBe('text/event-stream')
+  const parts = []
+  await new Promise((resolve, reject) => {
+    session.closed.catch(reject)
+    session.subscribeBytes(({ data, streamClosed }) => {
+      parts.push(Buffer.from(data))
+      seen(Buffer.concat(parts).toString())
+      if (streamClosed) resolve()
+    })
+  })
+  return Buffer.concat(parts).toString()
+}
+
+describe.each(['sse', 'long-poll'])('live %s', (live) => {
+  test('the upstream’s bytes arrive as they come, and the end with them', async () => {
+    const { headers, response } = await call('text/event-stream')
+    const parts = ['data: 1\n\n', ': a comment\r\n', 'id: 7\ndata: ü', '\n\n']
+    response.write(parts[0])
+    let written = 1
+    const whole = await follow(headers.get('stream-read-location'), live, (text) => {
+      // What was written is there before anything more is.
+      if (written < parts.length && text === parts.slice(0, written).join('')) response.write(parts[written++])
+      else if (text === parts.join('')) response.end()
+    })
+    expect(whole).toBe(parts.join(''))
+  })
+})
+
+test('an abort ends every session', async () => {
+  const { headers, response } = await call('text/event-stream')
+  const gone = once(response, 'close')
+  response.write('data: 1\n\n')
+  let aborted
+  const abort = () => fetch(`${headers.get('stream-abort-location')}&action=abort`, { method: 'PATCH' })
+  const whole = await follow(headers.get('location'), 'sse', (text) => {
+    if (text) aborted ??= abort()
+  })
+  expect(whole).toBe('data: 1\n\n')
+  expect((await aborted).status).toBe(204)
+  await gone
+})

@@ -35,6 +35,18 @@ pub(crate) fn respond(events: impl http_body::Body<Data = Bytes, Error = Cut> + 
     response
 }
 
+/// The same response with its events as `wrap` makes them, whoever writes them then. One that carries no events passes.
+pub(crate) fn rewrap<B>(response: Response, wrap: impl FnOnce(Events) -> B) -> Response
+where
+    B: http_body::Body<Data = Bytes, Error = Cut> + Send + 'static,
+{
+    let Some(events) = response.extensions().get::<Stowed>().and_then(Stowed::take) else { return response };
+    let (mut parts, _) = response.into_parts();
+    let (anew, body) = respond(wrap(events)).into_parts();
+    parts.extensions.extend(anew.extensions);
+    Response::from_parts(parts, body)
+}
+
 /// Events that wait for whoever writes them: the response's own body takes them when it is first polled.
 #[derive(Clone)]
 pub(crate) struct Stowed(Arc<Mutex<Option<Events>>>);

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use everstream_gateway::proxied_content_type;
 use everstream_hub::Stream;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE};
 use http::{HeaderValue, Uri};
-use http_body::Body as _;
 use tower::ServiceExt;
 
 use super::query::Query;
@@ -19,6 +17,7 @@ use super::until::Until;
 use super::{Reader, UPSTREAM_CONTENT_TYPE};
 use crate::access::Readable;
 use crate::app::App;
+use crate::lane;
 use crate::problem::Problem;
 use crate::proxy_gate::{ProxyGate, Scope};
 
@@ -40,14 +39,10 @@ pub(super) async fn get(
         }
     };
     let response = forward(&app, reader, &id, request).await?;
-    // A reader that follows live must not outlast its URL.
-    Ok(match until {
-        Some(until) if response.body().size_hint().exact().is_none() => {
-            let left = Duration::from_millis(until.0.saturating_sub(now.0));
-            response.map(|body| Body::new(Until::new(body, left)))
-        }
-        _ => response,
-    })
+    let Some(until) = until else { return Ok(response) };
+    // A reader that follows live must not outlast its URL. Everything else is short.
+    let left = Duration::from_millis(until.0.saturating_sub(now.0));
+    Ok(lane::rewrap(response, |events| Until::new(events, left)))
 }
 
 /// What the stream says about itself: for trusted callers alone.

@@ -1,6 +1,6 @@
 //! Reading: the upstream's bytes, as they come, whoever listens.
 
-use everstream_testkit::RawHttp;
+use everstream_testkit::{Deadline, Failure, RawHttp};
 
 use super::Rig;
 use crate::support::get;
@@ -92,4 +92,51 @@ fn readers_that_leave_or_stand_still_hold_nothing_up() {
     }
     assert_eq!(read, 64 * part.len());
     drop((still, leaving));
+}
+
+#[test]
+fn a_live_reader_is_cut_when_its_url_ends_and_is_told_so_when_it_comes_back() {
+    // Long enough for two requests on a busy machine.
+    let rig = Rig::with("proxy_url_ttl = \"4s\"\nkeep_alive = 0\n", |launch| launch);
+    let (created, mut call) = rig.begin("text/plain");
+    call.chunk("before");
+    let live = format!("{}&live=sse&offset=-1", created.location);
+    let follow = |request: Vec<u8>| {
+        let mut http = RawHttp::connect(rig.server.addr());
+        http.send(request);
+        http
+    };
+    let native = follow(get(&created.location, &[("Accept", "text/event-stream")]));
+    for mut http in [native, follow(get(&live, &[]))] {
+        match http.try_read_response("GET", Deadline::patient()) {
+            Err(Failure::Closed(missing)) => assert_eq!(missing, "the last chunk"),
+            other => panic!("neither an end nor a refusal was due: {other:?}"),
+        }
+    }
+    super::assert_refused(&rig.api().get(&created.location), 401, "SIGNATURE_EXPIRED");
+    call.end();
+}
+
+#[test]
+fn the_live_modes_say_the_upstreams_type_and_how_bytes_are_encoded() {
+    let rig = Rig::new();
+    let (created, mut call) = rig.begin("text/event-stream");
+    call.chunk("data: 1\n\n");
+    let mut http = RawHttp::connect(rig.server.addr());
+    http.send(get(&format!("{}&live=sse&offset=-1", created.read_location), &[]));
+    let head = http.read_head();
+    assert_eq!((head.status, &*head.media_type()), (200, "text/event-stream"));
+    assert_eq!(head.field("upstream-content-type"), Some("text/event-stream"));
+    assert_eq!(head.field("stream-sse-data-encoding"), Some("base64"));
+    assert_eq!(head.field("access-control-allow-origin"), Some("*"));
+    let seen = rig.read_until(&format!("{}&live=long-poll&offset=-1", created.read_location), |response| {
+        response.status() == 200
+    });
+    assert_eq!(
+        (seen.body.as_slice(), seen.head.field("upstream-content-type")),
+        (&b"data: 1\n\n"[..], Some("text/event-stream"))
+    );
+    assert!(seen.head.field("stream-cursor").is_some());
+    assert!(seen.head.field("cache-control").is_none_or(|value| !value.contains("public")), "{:?}", seen.head.fields);
+    call.end();
 }

@@ -93,14 +93,14 @@ impl Connections {
     async fn serve_whole(&self, head: Vec<u8>, mut socket: TcpStream) -> Result<(), BoxError> {
         let mut unread = head;
         loop {
-            let bytes = match self.plain_appends.serve(unread, &mut socket).await? {
+            // Each on the heap: a connection is as small as what serves it, and on the lane there are many.
+            let bytes = match Box::pin(self.plain_appends.serve(unread, &mut socket)).await? {
                 Rest::Over => {
                     self.cutoff.run_until_cancelled(linger(&mut socket)).await;
                     return Ok(());
                 }
                 Rest::Other(bytes) => bytes,
             };
-            // On the heap: a connection with plain appends alone is small, and so is one on the lane.
             let back = match Box::pin(self.serve_requests(bytes, socket)).await? {
                 Turn::Over => None,
                 Turn::Back(socket, unread) => Some((socket, unread)),
@@ -167,9 +167,7 @@ impl Connections {
             // hyper's clock for a later head starts with the end of the answer before, so that it bounds idleness too.
             .header_read_timeout(self.limits.idle_timeout)
             .max_buf_size(self.limits.head.bytes_max)
-            .half_close(false)
-            // Tokens are small: copying one behind its chunk size costs less than handing the kernel three pieces.
-            .writev(false);
+            .half_close(false);
         builder
     }
 }

@@ -22,6 +22,9 @@ pub(super) type Wire = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// So many headers an answer may have; hyper's own bound.
 const HEADERS_MAX: usize = 100;
 
+/// A head longer than this passes as it comes, and hyper, which has a bound of its own, carries the body behind it.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
 /// Read at a time while the head comes.
 const HEAD_BYTES_USUAL: usize = 4096;
 
@@ -54,6 +57,8 @@ pub(super) struct Handle {
     body_taken: AtomicBool,
     /// Nothing of what hyper had is unwritten.
     flushed: AtomicBool,
+    /// The whole head has passed, and nothing behind it.
+    is_at_body: AtomicBool,
     /// The gate shall open.
     open: AtomicBool,
 }
@@ -67,6 +72,11 @@ impl Handle {
     /// Whether the request was written to its end.
     pub(super) fn is_written(&self) -> bool {
         self.body_taken.load(Ordering::Acquire) && self.flushed.load(Ordering::Acquire)
+    }
+
+    /// Whether the body, from its first byte on, is still to be read from the line.
+    pub(super) fn is_at_body(&self) -> bool {
+        self.is_at_body.load(Ordering::Acquire)
     }
 
     /// Lets the body through to hyper, whose connection has to be polled then.
@@ -90,7 +100,8 @@ impl Line {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut head = httparse::Response::new(&mut headers);
         match head.parse(&self.held) {
-            Ok(Status::Partial) => {}
+            Ok(Status::Partial) if self.held.len() < HEAD_BYTES_MAX => {}
+            Ok(Status::Partial) => self.gate = Gate::Open,
             Ok(Status::Complete(bytes)) => {
                 // 1xx is not the answer yet, but for 101 (RFC 9110, 15.2).
                 let is_last = head.code.is_none_or(|code| code >= 200 || code == 101);
@@ -135,6 +146,7 @@ impl Read for Line {
                         this.gate = Gate::Passing { bytes: left, is_last };
                     } else if is_last {
                         this.gate = Gate::Shut;
+                        this.handle.is_at_body.store(true, Ordering::Release);
                     } else {
                         this.gate = Gate::Looking;
                         this.judge();

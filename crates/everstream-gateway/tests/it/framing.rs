@@ -1,10 +1,10 @@
 //! The upstream's bytes, however they are cut and whatever ends their lines.
 
-use everstream_gateway::{Dialect, DialectChoice};
+use everstream_gateway::{Dialect, DialectChoice, ErrorKind};
 use everstream_log::CloseReason;
 use everstream_testkit::UpstreamCall;
 
-use crate::rig::{Rig, read, streaming};
+use crate::rig::{Rig, join, read, streaming};
 
 const EVENTS: &str = "id: E-1\ndata: {\"content\":\"Grüße 🙂\"}\n\nid: E-2\nevent: x\ndata: two\ndata: lines\n\n";
 
@@ -69,4 +69,42 @@ async fn the_connection_is_used_again_after_a_whole_answer() {
         assert_eq!(read(streaming(answer.await)).await.1.reason, CloseReason::Completed);
     }
     assert_eq!(rig.upstream.call_count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interim_head_is_not_the_answer() {
+    let rig = Rig::new();
+    let answer = rig.play(|mut call| {
+        call.raw(
+            "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n",
+        );
+        call.raw("transfer-encoding: chunked\r\n\r\n");
+        call.event("[DONE]");
+        call.end();
+    });
+    let (text, closure) = read(streaming(answer.await)).await;
+    assert_eq!((text.as_str(), closure.reason), ("id: E-1\ndata: [DONE]\n\n", CloseReason::Completed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_behind_a_long_head_comes_whole_and_an_endless_head_is_refused() {
+    let rig = Rig::new();
+    let long = format!("x-long: {}", "x".repeat(100_000));
+    let answer = rig.play(|mut call| {
+        call.head(200, &["content-type: text/event-stream", "transfer-encoding: chunked", &long]);
+        call.event("a");
+        call.event("[DONE]");
+        call.end();
+    });
+    let (text, closure) = read(streaming(answer.await)).await;
+    assert_eq!(
+        (text.as_str(), closure.reason),
+        ("id: E-1\ndata: a\n\nid: E-2\ndata: [DONE]\n\n", CloseReason::Completed)
+    );
+
+    let asking = rig.question().send();
+    let mut call = rig.upstream.call();
+    call.raw("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-long: ");
+    call.raw("x".repeat(1 << 20));
+    assert_eq!(join(asking).await.unwrap_err().kind(), ErrorKind::UpstreamUnreachable);
 }

@@ -43,9 +43,13 @@ impl From<&CloseReason> for Outcome {
 impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
         match error.kind() {
-            ErrorKind::InvalidUrl => Self::Usage,
+            ErrorKind::InvalidUrl | ErrorKind::InvalidProducer => Self::Usage,
             ErrorKind::Unreachable => Self::Unreachable,
-            ErrorKind::Refused(_) | ErrorKind::UnexpectedAnswer => Self::Refused,
+            ErrorKind::Refused(_)
+            | ErrorKind::UnexpectedAnswer
+            | ErrorKind::StreamClosed
+            | ErrorKind::ProducerFenced
+            | ErrorKind::ProducerTaken => Self::Refused,
             _ => Self::Error,
         }
     }

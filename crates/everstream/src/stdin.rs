@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use everstream_client::EventName;
-use everstream_codec::encode;
+use everstream_codec::{Limits, Source, Splitter, encode};
 use futures_util::stream::{self, Stream};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Stdin};
 
@@ -42,6 +42,28 @@ pub(crate) fn chunks() -> impl Stream<Item = anyhow::Result<Bytes>> + Send {
         let mut chunk = bytes::BytesMut::with_capacity(64 << 10);
         let read = stdin.read_buf(&mut chunk).await?;
         Ok((read > 0).then(|| (chunk.freeze(), stdin)))
+    })
+}
+
+/// Each event as an append.
+pub(crate) fn events() -> impl Stream<Item = anyhow::Result<Bytes>> + Send {
+    let limits = Limits::with_event_bytes_max(usize::try_from(LINE_BYTES_MAX).unwrap_or(usize::MAX));
+    let splitter = Some(Splitter::new(limits, Source::Publisher));
+    stream::try_unfold((tokio::io::stdin(), splitter), async |(mut stdin, splitter)| {
+        let Some(mut splitter) = splitter else { return Ok(None) };
+        loop {
+            if let Some(split) = splitter.next() {
+                let mut event = split?.stored.to_vec();
+                encode::end(&mut event);
+                return Ok(Some((Bytes::from(event), (stdin, Some(splitter)))));
+            }
+            let mut chunk = bytes::BytesMut::with_capacity(64 << 10);
+            if stdin.read_buf(&mut chunk).await? == 0 {
+                splitter.finish()?;
+                return Ok(None);
+            }
+            splitter.push(&chunk);
+        }
     })
 }
 

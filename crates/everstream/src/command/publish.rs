@@ -1,5 +1,7 @@
 //! `everstream publish`.
 
+mod produce;
+
 use clap::{Args, ValueEnum};
 use everstream_client::{CloseReason, ErrorKind, EventName, Publisher};
 
@@ -14,6 +16,7 @@ The stream is made if there is none. Each line or event can be read as soon as i
 Examples:
   seq 10 | everstream publish --event tick --close http://127.0.0.1:8000/v1/stream/count
   tail -f app.log | everstream publish http://127.0.0.1:8000/v1/stream/logs/app
+  everstream publish --producer import-7 http://127.0.0.1:8000/v1/stream/import < lines.txt
   printf '{\"n\":0}\\n{\"n\":1}\\n' | everstream publish --type ndjson http://127.0.0.1:8000/v1/stream/numbers
   curl -N https://example.com/events | everstream publish --type sse http://127.0.0.1:8000/v1/stream/copy";
 
@@ -31,6 +34,11 @@ pub(crate) struct Publish {
     /// The event name of each line.
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
+
+    /// Store each line or event exactly once, as the producer ID: what is not acknowledged is sent again, and running the
+    /// same input again under the same ID appends only what is missing. One input, one ID.
+    #[arg(long, value_name = "ID")]
+    producer: Option<String>,
 
     /// Close the stream as completed at the end of the input.
     #[arg(long)]
@@ -77,8 +85,11 @@ impl Publish {
     pub(crate) async fn run(self, terminal: Terminal) -> anyhow::Result<Outcome> {
         let name = self.event_name()?;
         let http = everstream_client::http_client()?;
-        let publisher = Publisher::new(http, &self.url, header::parse(&self.headers)?)?;
+        let publisher = Publisher::new(http.clone(), &self.url, header::parse(&self.headers)?)?;
         self.prepare(&publisher, terminal).await?;
+        if let Some(id) = &self.producer {
+            return produce::produce(&self, id, name, http, terminal).await;
+        }
         let upload_type = self.input.upload_type();
         let appended = match self.input {
             Input::Lines => publisher.append_streaming(upload_type, stdin::lines(LineAs::Event(name))).await,

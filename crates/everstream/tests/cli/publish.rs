@@ -86,3 +86,43 @@ fn wrong_usage_comes_with_an_example() {
         assert!(finished.stderr.contains(sentence), "{finished:?}");
     }
 }
+
+fn produced(status: &str, seq: u64) -> Vec<Act> {
+    vec![Act::answer(status, &format!("producer-epoch: 0\r\nproducer-seq: {seq}\r\n"), "")]
+}
+
+#[test]
+fn a_producer_sends_each_line_under_its_own_number_until_it_is_there() {
+    let head = vec![Act::send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")];
+    let server = ScriptedServer::start(vec![
+        head,
+        // An earlier run came this far.
+        produced("204 No Content", 0),
+        vec![Act::answer("503 Service Unavailable", "retry-after: 0\r\n", "")],
+        produced("200 OK", 1),
+        produced("204 No Content", 2),
+    ]);
+    let finished = run(&["publish", "--producer", "import-7", "--close", &server.url("/s")], b"a\nb\n");
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let requests = server.requests();
+    let told: Vec<_> = requests[1..]
+        .iter()
+        .map(|it| (it.header("producer-seq").unwrap(), String::from_utf8_lossy(&it.body).into_owned()))
+        .collect();
+    let line = |seq, text: &str| (seq, format!("data: {text}\n\n"));
+    assert_eq!(told, [line("0", "a"), line("1", "b"), line("1", "b"), ("2", String::new())]);
+    assert!(requests[1..].iter().all(|it| it.header("producer-id") == Some("import-7")));
+    assert_eq!(requests[4].header("stream-closed"), Some("true"));
+}
+
+#[test]
+fn a_producer_takes_events_as_they_are() {
+    let head = vec![Act::send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")];
+    let server = ScriptedServer::start(vec![head, produced("200 OK", 0), produced("200 OK", 1)]);
+    let input = b": hi\n\nid: 1\r\nevent: x\r\ndata: a\r\n\r\ndata: b\n\n";
+    let finished = run(&["publish", "--producer", "p", "--type", "sse", &server.url("/s")], input);
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let bodies: Vec<_> =
+        server.requests()[1..].iter().map(|it| String::from_utf8_lossy(&it.body).into_owned()).collect();
+    assert_eq!(bodies, ["event: x\ndata: a\n\n", "data: b\n\n"]);
+}

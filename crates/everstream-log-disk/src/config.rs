@@ -15,10 +15,14 @@ pub struct DiskConfig {
     pub streams_max: u64,
     /// Bytes of blocks read from the disk that are kept in memory.
     pub cache_bytes_max: u64,
+    /// Bytes of records that wait in memory, and in the journal, until they are sorted into a file. What stands beside
+    /// the records gets a quarter of it.
+    pub memtable_bytes_max: u64,
 }
 
 impl DiskConfig {
-    /// The defaults for `directory`: acknowledged appends survive `kill -9`, a million streams, 32 MiB of cache.
+    /// The defaults for `directory`: acknowledged appends survive `kill -9`, a million streams, 32 MiB of cache,
+    /// 8 MiB in memory.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -26,6 +30,7 @@ impl DiskConfig {
             durability: Durability::Os,
             streams_max: 1_000_000,
             cache_bytes_max: 32 * 1024 * 1024,
+            memtable_bytes_max: 8 * 1024 * 1024,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The data directory: whose it is, which format it has, and that nobody else is in it.
 //!
 //! ```text
-//! LOCK         held by the process that has the directory open; its process id, for people
+//! LOCK         held by the process that has the directory open; its process id, or `closed` after an orderly end
 //! FORMAT       one line of text with the format's number; there once the directory is complete
 //! FORMAT.new   the same while the directory is being made or brought to a newer format
 //! store/       the embedded store
@@ -9,7 +9,7 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use everstream_log::{Error, ErrorKind};
@@ -19,9 +19,13 @@ use everstream_log::{Error, ErrorKind};
 pub(crate) const FORMAT: u32 = 2;
 
 const LOCK_FILE: &str = "LOCK";
+/// The content of `LOCK` after an orderly end.
+const CLOSED: &str = "closed";
 const FORMAT_FILE: &str = "FORMAT";
 const NEW_FORMAT_FILE: &str = "FORMAT.new";
 const STORE_DIRECTORY: &str = "store";
+/// The embedded store's own folder of folders, one for each keyspace.
+const KEYSPACES_DIRECTORY: &str = "keyspaces";
 const DAMAGED_DIRECTORY: &str = "damaged";
 const FORMAT_WORDS: &str = "everstream disk log, format ";
 /// A file system's own directory at the root of a mounted volume.
@@ -33,7 +37,9 @@ pub(crate) struct Directory {
     path: PathBuf,
     /// The format it has on the device; nothing while it is being made.
     format: Option<u32>,
-    _lock: File,
+    lock: File,
+    /// Whether the last process ended in order: what its files show is on the device.
+    is_settled: bool,
 }
 
 impl Directory {
@@ -45,9 +51,9 @@ impl Directory {
         };
         fs::create_dir_all(path).map_err(unwritable)?;
         check_ours(path)?;
-        let lock = lock(path)?;
+        let (lock, is_settled) = lock(path)?;
         let is_complete = path.join(FORMAT_FILE).try_exists().map_err(unwritable)?;
-        let mut directory = Self { path: path.to_owned(), format: None, _lock: lock };
+        let mut directory = Self { path: path.to_owned(), format: None, lock, is_settled };
         if is_complete {
             directory.format = Some(directory.read_format()?);
         } else {
@@ -66,6 +72,26 @@ impl Directory {
         self.path.join(DAMAGED_DIRECTORY)
     }
 
+    /// Whether everything that can be read from the files is on the device, too.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    /// Puts on the device every name that can be read. A process that was killed may have made or renamed a file and not
+    /// synced the name, and what is acknowledged from now on may be in that file.
+    pub(crate) fn sync_names(&self) -> io::Result<()> {
+        sync_all(&self.path)
+    }
+
+    /// Says that this process ends in order, everything being on the device.
+    pub(crate) fn settle(&mut self) {
+        let noted =
+            self.lock.rewind().and_then(|()| self.lock.set_len(0)).and_then(|()| writeln!(self.lock, "{CLOSED}"));
+        if let Err(error) = noted {
+            tracing::info!(%error, "the orderly end could not be noted; the next start writes the journal once more");
+        }
+    }
+
     /// Whether an earlier opening made it.
     pub(crate) fn is_complete(&self) -> bool {
         self.format.is_some()
@@ -73,17 +99,26 @@ impl Directory {
 
     /// Marks the directory as complete and of this version's format, once the store in it has been made or brought there.
     pub(crate) fn complete(&mut self) -> Result<(), Error> {
-        if self.format == Some(FORMAT) {
-            return Ok(());
-        }
-        let begun = if self.is_complete() { self.announce() } else { Ok(()) };
-        let renamed = begun.and_then(|()| fs::rename(self.path.join(NEW_FORMAT_FILE), self.path.join(FORMAT_FILE)));
-        renamed.and_then(|()| sync(&self.path)).map_err(|error| {
+        self.try_complete().map_err(|error| {
             unusable(
                 &self.path,
                 &format!("cannot be written ({error}): repair the device, or choose another directory"),
             )
-        })?;
+        })
+    }
+
+    fn try_complete(&mut self) -> io::Result<()> {
+        // The store syncs what is in the folder of a new keyspace, and leaves it to the file system that the folder
+        // itself has a name after a power cut.
+        sync(&self.store().join(KEYSPACES_DIRECTORY))?;
+        if self.format == Some(FORMAT) {
+            return Ok(());
+        }
+        if self.is_complete() {
+            self.announce()?;
+        }
+        fs::rename(self.path.join(NEW_FORMAT_FILE), self.path.join(FORMAT_FILE))?;
+        sync(&self.path)?;
         self.format = Some(FORMAT);
         Ok(())
     }
@@ -150,7 +185,8 @@ fn check_ours(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn lock(path: &Path) -> Result<File, Error> {
+/// The lock, and whether its last owner ended in order.
+fn lock(path: &Path) -> Result<(File, bool), Error> {
     let file = path.join(LOCK_FILE);
     let unwritable = |error: io::Error| {
         let advice = "give this user the right to write there, or choose another directory";
@@ -158,19 +194,36 @@ fn lock(path: &Path) -> Result<File, Error> {
     };
     let mut lock =
         OpenOptions::new().create(true).truncate(false).read(true).write(true).open(file).map_err(unwritable)?;
-    match lock.try_lock() {
+    let locked = lock.try_lock();
+    let mut owner = String::new();
+    // What cannot be read says nothing.
+    let _ = Read::by_ref(&mut lock).take(20).read_to_string(&mut owner);
+    let owner = owner.trim();
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut owner = String::new();
-            let read = lock.take(20).read_to_string(&mut owner);
-            let owner = if read.is_ok() && !owner.is_empty() { owner.trim() } else { "unknown" };
+            let owner = if owner.is_empty() { "unknown" } else { owner };
             let said = format!("is in use by another process (id {owner}): stop that one, or choose another directory");
             return Err(unusable(path, &said));
         }
         Err(TryLockError::Error(error)) => return Err(unwritable(error)),
     }
-    lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(unwritable)?;
-    Ok(lock)
+    let noted = lock.rewind().and_then(|()| lock.set_len(0)).and_then(|()| writeln!(lock, "{}", std::process::id()));
+    noted.map_err(unwritable)?;
+    Ok((lock, owner == CLOSED))
+}
+
+/// Puts on the device the names in a directory and in all below it.
+fn sync_all(directory: &Path) -> io::Result<()> {
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            open.extend(entry.file_type()?.is_dir().then(|| entry.path()));
+        }
+        sync(&directory)?;
+    }
+    Ok(())
 }
 
 fn sync(directory: &Path) -> io::Result<()> {

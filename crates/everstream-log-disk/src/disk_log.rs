@@ -53,7 +53,7 @@ impl DiskLog {
     pub fn open(config: &DiskConfig) -> Result<Self, Error> {
         let mut directory = Directory::claim(&config.directory)?;
         let recovery = if directory.is_complete() { recover(&directory)? } else { Recovery::default() };
-        let store = Arc::new(Store::open(&directory.store(), config.cache_bytes_max)?);
+        let store = Arc::new(Store::open(&directory.store(), config.cache_bytes_max, config.memtable_bytes_max)?);
         directory.complete()?;
         let refusal = Arc::new(Refusal::default());
         let writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), config.durability, config.streams_max)?;

@@ -28,7 +28,8 @@ pub(crate) struct Engine {
     pub(crate) reads: ReadPool,
     reclaimer: Reclaimer,
     threads: Vec<JoinHandle<()>>,
-    _directory: Directory,
+    refusal: Arc<Refusal>,
+    directory: Directory,
 }
 
 /// What became of a change in the caller's thread.
@@ -50,12 +51,12 @@ impl Engine {
             Error::new(ErrorKind::Unusable, "a thread of the log could not be started").caused_by(error)
         };
         let writer = Arc::new(Mutex::new(writer));
-        let (reclaimer, reclaiming) = Reclaimer::start(Arc::clone(&store), refusal).map_err(no_thread)?;
+        let (reclaimer, reclaiming) = Reclaimer::start(Arc::clone(&store), Arc::clone(&refusal)).map_err(no_thread)?;
         let (queue, committing) = CommitQueue::start(Arc::clone(&writer), reclaimer.clone()).map_err(no_thread)?;
         let (reads, mut threads) = ReadPool::start(&store).map_err(no_thread)?;
         threads.extend([reclaiming, committing]);
         let durability = config.durability;
-        Ok(Self { store, durability, writer, queue, reads, reclaimer, threads, _directory: directory })
+        Ok(Self { store, durability, writer, queue, reads, reclaimer, threads, refusal, directory })
     }
 
     /// Makes `change` in this thread when that takes microseconds: never with a flush to the device, nor while the
@@ -94,7 +95,7 @@ impl Engine {
 
     /// Answers what waits, ends the threads, flushes to the device and lets go of the directory. Blocks.
     pub(crate) fn shut_down(self) -> Result<(), Error> {
-        let Self { store, writer, queue, reads, reclaimer, threads, _directory: directory, .. } = self;
+        let Self { store, writer, queue, reads, reclaimer, threads, refusal, mut directory, .. } = self;
         queue.stop();
         reads.stop();
         drop(reclaimer);
@@ -108,6 +109,9 @@ impl Engine {
         drop(writer);
         let synced = store.sync();
         drop(store);
+        if synced.is_ok() && refusal.check().is_ok() {
+            directory.settle();
+        }
         drop(directory);
         synced.map_err(|error| {
             let said = format!("the log could not be flushed to the device at its end ({})", describe(&error));

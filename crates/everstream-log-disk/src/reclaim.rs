@@ -81,10 +81,10 @@ fn reclaim_slice(store: &Store, refusal: &Refusal, garbage: Garbage, from: Offse
     }
     if last.is_none() && !reclaim_producers(store, stream, &mut batch)? {
         batch.remove(&store.garbage, garbage::key(garbage));
-        batch.commit().map_err(|error| refusal.begin(&error))?;
+        store.wait_for_room().and_then(|()| batch.commit()).map_err(|error| refusal.begin(&error))?;
         return Ok(None);
     }
-    batch.commit().map_err(|error| refusal.begin(&error))?;
+    store.wait_for_room().and_then(|()| batch.commit()).map_err(|error| refusal.begin(&error))?;
     Ok(Some(last.map_or(from, |offset| offset.plus(1))))
 }
 

@@ -30,6 +30,9 @@ pub struct Recovery {
 /// `Unusable` when an older journal is damaged: it was on the device in full before the next one was begun, and cutting
 /// it would leave a hole before the later ones. `Storage` when a journal cannot be read or cut.
 pub(crate) fn recover(directory: &Directory) -> Result<Recovery, Error> {
+    if !directory.is_settled() {
+        directory.sync_names().map_err(|error| failed(&directory.store(), error))?;
+    }
     let mut journals = journals(&directory.store()).map_err(|error| failed(&directory.store(), error))?;
     let Some((_, newest)) = journals.pop() else { return Ok(Recovery::default()) };
     for (_, older) in &journals {
@@ -43,10 +46,26 @@ pub(crate) fn recover(directory: &Directory) -> Result<Recovery, Error> {
     }
     let written = read_written(&newest).map_err(|error| failed(&newest, error))?;
     let found = scan(&written);
-    if found.torn_bytes == 0 {
-        return Ok(Recovery::default());
+    let mut recovery = Recovery::default();
+    if found.torn_bytes > 0 {
+        recovery = cut(&newest, &written, found, &directory.damaged()).map_err(|error| failed(&newest, error))?;
     }
-    cut(&newest, &written, found, &directory.damaged()).map_err(|error| failed(&newest, error))
+    if !directory.is_settled() {
+        write_once_more(&newest, &written, found).map_err(|error| failed(&newest, error))?;
+    }
+    Ok(recovery)
+}
+
+/// Puts on the device what can be read from the journal.
+///
+/// After a sync that failed, the kernel goes on to show bytes that it will never write: they count as written. What is
+/// then appended behind them would be lost with them at the next power cut, acknowledged or not. Writing the same bytes
+/// again has them written; so does anybody who cannot know how the last process ended.
+fn write_once_more(journal: &Path, written: &[u8], found: Scan) -> io::Result<()> {
+    let whole = usize::try_from(found.whole_bytes).ok().and_then(|len| written.get(..len)).unwrap_or(written);
+    let mut file = OpenOptions::new().write(true).open(journal)?;
+    file.write_all(whole)?;
+    file.sync_all()
 }
 
 fn cut(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Result<Recovery> {

@@ -17,7 +17,7 @@ use crate::keyspace::stream::StreamRow;
 use crate::keyspace::{alias, counters, expiry, fork, garbage, name, producer, record, relay, stream, stream_key};
 use crate::tail::gone;
 
-use memtable::Sealings;
+use memtable::{Bounds, Sealings};
 
 /// A block is what one seek reads; larger than the default since records are read in runs.
 const RECORDS_BLOCK_BYTES: u32 = 16 * 1024;
@@ -29,6 +29,7 @@ const WORKERS: usize = 1;
 /// Open keyspaces.
 pub(crate) struct Store {
     db: Database,
+    bounds: Bounds,
     sealings: Sealings,
     pub(crate) meta: Keyspace,
     pub(crate) names: Keyspace,
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens the store in `directory`, or makes it.
-    pub(crate) fn open(directory: &Path, cache_bytes_max: u64) -> Result<Self, Error> {
+    pub(crate) fn open(directory: &Path, cache_bytes_max: u64, memtable_bytes_max: u64) -> Result<Self, Error> {
         let unusable = |cause: String| {
             let said = format!(
                 "the store in {} cannot be opened ({cause}): restore it from a backup, or move it away to start empty",
@@ -59,14 +60,14 @@ impl Store {
             Error::new(ErrorKind::Unusable, said)
         };
         // The store asserts what it reads from damaged files.
-        match catch_unwind(AssertUnwindSafe(|| Self::try_open(directory, cache_bytes_max))) {
+        match catch_unwind(AssertUnwindSafe(|| Self::try_open(directory, cache_bytes_max, memtable_bytes_max))) {
             Ok(Ok(store)) => Ok(store),
             Ok(Err(error)) => Err(unusable(describe(&error)).caused_by(error)),
             Err(_) => Err(unusable("its files are damaged".to_owned())),
         }
     }
 
-    fn try_open(directory: &Path, cache_bytes_max: u64) -> fjall::Result<Self> {
+    fn try_open(directory: &Path, cache_bytes_max: u64, memtable_bytes_max: u64) -> fjall::Result<Self> {
         let db = Database::builder(directory)
             .cache_size(cache_bytes_max)
             .worker_threads(WORKERS)
@@ -92,6 +93,7 @@ impl Store {
             producers: db.keyspace(producer::KEYSPACE, small)?,
             forks: db.keyspace(fork::KEYSPACE, small)?,
             garbage: db.keyspace(garbage::KEYSPACE, small)?,
+            bounds: Bounds::new(memtable_bytes_max),
             sealings: Sealings::unknown(),
             db,
         };

@@ -33,9 +33,6 @@ pub(crate) struct Writer {
     unweighed_bytes: usize,
 }
 
-/// So many bytes are written between two looks at the sizes of the memtables.
-const UNWEIGHED_BYTES_MAX: usize = 256 * 1024;
-
 impl Writer {
     pub(crate) fn new(
         store: Arc<Store>,
@@ -90,7 +87,8 @@ impl Writer {
             Durability::Fsync => Some(PersistMode::SyncData),
         };
         self.unweighed_bytes = self.unweighed_bytes.saturating_add(group.bytes);
-        group.batch.durability(mode).commit().map_err(|error| self.refusal.begin(&error))?;
+        let written = self.store.wait_for_room().and_then(|()| group.batch.durability(mode).commit());
+        written.map_err(|error| self.refusal.begin(&error))?;
         for (stream, tail) in group.streams {
             match tail {
                 Some(tail) => self.tails.set(stream, tail),
@@ -103,7 +101,7 @@ impl Writer {
 
     /// Whether [`Self::weigh`] is due, which may wait for the device.
     pub(crate) fn is_weighing_due(&self) -> bool {
-        self.unweighed_bytes >= UNWEIGHED_BYTES_MAX
+        self.unweighed_bytes as u64 >= self.store.unweighed_bytes_max()
     }
 
     /// Has the store write to files what has grown large in memory. Not in a caller's thread.

@@ -33,7 +33,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(place.path(), 1 << 20).unwrap());
+        let store = Arc::new(Store::open(place.path(), 1 << 20, 8 << 20).unwrap());
         let refusal = Arc::new(Refusal::default());
         let writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Fsync, 100).unwrap();
         let writer = Arc::new(Mutex::new(writer));

@@ -18,7 +18,7 @@ fn entry(stream: StreamKey, at: u64) -> Entry {
 fn a_deleted_stream_leaves_no_row_and_its_neighbour_all() {
     const APPENDS: u64 = 3 * SLICE_ROWS as u64 + 1;
     let directory = tempfile::tempdir().unwrap();
-    let store = Arc::new(Store::open(directory.path(), 1 << 20).unwrap());
+    let store = Arc::new(Store::open(directory.path(), 1 << 20, 8 << 20).unwrap());
     let refusal = Arc::new(Refusal::default());
     let mut writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Memory, 10).unwrap();
     let mut change = |change| {
@@ -53,7 +53,7 @@ fn rows(store: &Store, stream: StreamKey) -> Vec<u64> {
 #[test]
 fn a_tombstone_keeps_the_rows_that_forks_read_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Arc::new(Store::open(directory.path(), 1 << 20).unwrap());
+    let store = Arc::new(Store::open(directory.path(), 1 << 20, 8 << 20).unwrap());
     let refusal = Arc::new(Refusal::default());
     let mut writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Memory, 10).unwrap();
     let (_waker, woken) = sync_channel(1);

@@ -1,18 +1,37 @@
 //! When what waits in memory is sealed and written to files, and how callers learn that this is going on.
 //!
 //! The store seals memtables on its worker, which may be merging files for a second: until then memory and journal
-//! would grow without a bound. So the writer seals them itself; with four sealed ones the store halts it.
+//! would grow without a bound. So the writer seals them itself, and waits when the worker falls behind.
+//!
+//! The store would halt it too, with four sealed ones, and for ever once its worker has died of a failed write. So the
+//! writer waits before, in a way that notices.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use fjall::{AbstractTree, Keyspace};
+use fjall::{AbstractTree, Keyspace, PersistMode};
 
 use super::Store;
 
-/// Records wait in memory up to this size before they are sorted into a file.
-const RECORDS_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// The other keyspaces hold little; small, so that they do not keep old journals alive.
-const OTHER_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// With so many sealed memtables of a keyspace a write waits. One less than where the store halts it, and one more may
+/// be sealed by the store's worker meanwhile.
+const SEALED_MAX: usize = 3;
+/// How often a waiting write looks again: the store gives no signal, and writing a memtable takes longer.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// How much may wait in memory before it is sorted into a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    records: u64,
+    /// The other keyspaces hold little; small, so that they do not keep old journals alive.
+    others: u64,
+}
+
+impl Bounds {
+    pub(super) const fn new(bytes_max: u64) -> Self {
+        Self { records: bytes_max, others: bytes_max / 4 }
+    }
+}
 
 /// Counts sealings, so that asking whether one is still being written costs two loads most of the time.
 #[derive(Debug)]
@@ -30,14 +49,33 @@ impl Sealings {
 }
 
 impl Store {
+    /// So many bytes may be written between two looks at the sizes of the memtables.
+    pub(crate) const fn unweighed_bytes_max(&self) -> u64 {
+        self.bounds.records / 32
+    }
+
     /// Seals every memtable that is full; their writing goes on in the background. May wait for the journal's flush.
     pub(crate) fn seal_full(&self) -> fjall::Result<()> {
         for keyspace in self.keyspaces() {
-            let bytes_max = if keyspace == &self.records { RECORDS_BYTES_MAX } else { OTHER_BYTES_MAX };
+            let bytes_max = if keyspace == &self.records { self.bounds.records } else { self.bounds.others };
             if keyspace.tree.active_memtable().size() >= bytes_max {
                 keyspace.rotate_memtable()?;
                 self.sealings.begun.fetch_add(1, Ordering::AcqRel);
             }
+        }
+        Ok(())
+    }
+
+    /// Waits until the store would not halt a write, which must not wait for it. Not in a caller's thread.
+    ///
+    /// # Errors
+    /// When the store's worker has died: it will never be.
+    #[expect(clippy::disallowed_methods, reason = "the store gives no signal when a memtable is written")]
+    pub(crate) fn wait_for_room(&self) -> fjall::Result<()> {
+        while self.is_busy() && self.keyspaces().iter().any(|keyspace| keyspace.sealed_memtable_count() >= SEALED_MAX) {
+            // The store's only way to say that its worker has failed; the journal is flushed to the kernel anyway.
+            self.db.persist(PersistMode::Buffer)?;
+            std::thread::sleep(LOOK_AGAIN);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::writer::Writer;
 #[test]
 fn memory_stays_bounded_while_appends_go_on_and_the_store_comes_to_rest() {
     let place = tempfile::tempdir().unwrap();
-    let store = Arc::new(Store::open(place.path(), 1 << 20).unwrap());
+    let store = Arc::new(Store::open(place.path(), 1 << 20, 8 << 20).unwrap());
     let mut writer = Writer::new(Arc::clone(&store), Arc::new(Refusal::default()), Durability::Memory, 1).unwrap();
     let mut make = |change| {
         let mut group = writer.group();
@@ -30,7 +30,7 @@ fn memory_stays_bounded_while_appends_go_on_and_the_store_comes_to_rest() {
             Entry { stream, first: Offset(first), records: vec![record.clone()], closure: None, sequencing: None };
         make(Change::Commit(vec![entry]));
         let waiting = store.records.tree.active_memtable().size();
-        assert!(waiting < RECORDS_BYTES_MAX + 2 * 256 * 1024, "{waiting}");
+        assert!(waiting < (8 << 20) + 2 * 256 * 1024, "{waiting}");
         assert!(store.records.sealed_memtable_count() <= 4);
     }
     while store.is_busy() {

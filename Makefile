@@ -99,6 +99,12 @@ fuzz-smoke: need-build ## Fuzz the decoder and the append path for 10 s each
 	@scripts/need.sh cxx
 	scripts/fuzz.sh 10
 
+SEEDS ?= 1000
+.PHONY: crash-sim
+crash-sim: need-build ## Crash the disk engine in drawn runs (SEEDS=1000 of them, FROM=0; SEED=123 for one)
+	cargo build --locked --release --package everstream-crash
+	$(dir $(RELEASE_BINARY))crash-sim $(if $(SEED),$(SEED),$(or $(FROM),0) $(SEEDS))
+
 .PHONY: bench
 bench: release ## Run every benchmark on the optimised binary (BENCH=fan-out for one)
 	cargo build --locked --release --package everstream-benches

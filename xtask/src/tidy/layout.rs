@@ -21,6 +21,9 @@ const REQUIRED: &[&str] = &[
     "docs/terms.md",
 ];
 
+/// The crate that defines symbols of libc, which is unsafe: `docs/adr/0010-crash-simulation.md`.
+const UNSAFE: &str = "crates/everstream-crash/Cargo.toml";
+
 pub(super) fn check(tree: &Tree) -> anyhow::Result<Vec<Finding>> {
     let mut findings = missing(tree);
     for file in tree.files() {
@@ -49,7 +52,7 @@ fn manifest(tree: &Tree, file: &File) -> anyhow::Result<Vec<Finding>> {
     // A folder with a workspace of its own (fuzzing needs other compiler flags) has its own lints.
     let is_ours = !manifest.contains_key("workspace");
     let lints = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
-    if is_ours && lints != Some(true) {
+    if is_ours && lints != Some(true) && !has_all_but_unsafe(tree, file, &manifest)? {
         findings.push(Finding::in_file(&file.path, "add `[lints]` with `workspace = true`"));
     }
     let folder = file.path.trim_end_matches("Cargo.toml");
@@ -60,6 +63,20 @@ fn manifest(tree: &Tree, file: &File) -> anyhow::Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// Whether the one crate that may allow `unsafe_code` in a module has all other lints of the workspace.
+fn has_all_but_unsafe(tree: &Tree, file: &File, manifest: &Table) -> anyhow::Result<bool> {
+    if file.path != UNSAFE {
+        return Ok(false);
+    }
+    let workspace: Table = tree.text("Cargo.toml").unwrap_or_default().parse().context("Cargo.toml is not TOML")?;
+    let mut lints = workspace.get("workspace").and_then(|workspace| workspace.get("lints")).cloned();
+    let rust = lints.as_mut().and_then(|lints| lints.get_mut("rust")).and_then(toml::Value::as_table_mut);
+    if let Some(rust) = rust {
+        rust.insert("unsafe_code".to_owned(), "deny".into());
+    }
+    Ok(lints.is_some() && manifest.get("lints") == lints.as_ref())
 }
 
 #[cfg(test)]
@@ -94,6 +111,15 @@ mod tests {
             findings(&[("Cargo.toml", "[workspace]\n"), ("fuzz/Cargo.toml", "[package]\n[workspace]")]),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn the_crate_with_unsafe_code_has_all_other_lints() {
+        let workspace = ("Cargo.toml", "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nothers = \"warn\"\n");
+        let has = "[package]\n[lints.rust]\nunsafe_code = \"deny\"\nothers = \"warn\"\n";
+        assert_eq!(findings(&[workspace, (UNSAFE, has)]), [""; 0]);
+        assert_eq!(findings(&[workspace, (UNSAFE, &has.replace("others", "other"))]).len(), 1);
+        assert_eq!(findings(&[workspace, ("crates/a/Cargo.toml", has)]).len(), 1);
     }
 
     #[test]

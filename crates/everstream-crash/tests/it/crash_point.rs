@@ -1,0 +1,130 @@
+//! A crash at every single step of what must not go wrong: a roll of the journal, an append, a delete.
+
+use everstream_crash::{Crash, History, Image, Kind, Opening, Operation, Pace, Stage, Step, Survival};
+use everstream_log::Durability;
+
+use crate::case::{POWER_CUT, after, append, check, create, delete, opening, roomy};
+
+/// What is done, on what, and how it ends.
+struct Scenario<'a> {
+    opening: Opening,
+    before: &'a [Operation],
+    during: &'a [Operation],
+    pace: Pace,
+    crashes: &'a [Crash],
+    /// How many times a step that can be done in part is drawn.
+    draws: u64,
+}
+
+impl Scenario<'_> {
+    /// Crashes at every step in turn. Returns the steps of the run that was let through.
+    fn crash_everywhere(&self) -> Vec<Step> {
+        let (image, _) = after(&self.opening, self.before);
+        for crash in self.crashes {
+            let mut points = 0;
+            while self.crash_at(&image, points, *crash) {
+                points += 1;
+            }
+            println!("{crash:?}: {points} crash points, {} draws each", self.draws);
+            assert!(points > 0);
+        }
+        let mut stage = self.stage(&image, 0);
+        let begun = stage.device().step_count() as usize;
+        for operation in self.during {
+            stage.apply(operation, self.pace).unwrap();
+        }
+        stage.settle(Pace::Whole);
+        let steps = stage.device().steps().split_off(begun);
+        stage.end();
+        steps
+    }
+
+    fn stage(&self, image: &Image, seed: u64) -> Stage {
+        let mut stage = Stage::new(Some(image), seed).unwrap();
+        stage.device().roll_journals_at(1);
+        stage.open(&self.opening).unwrap();
+        stage.settle(Pace::Whole);
+        stage
+    }
+
+    /// Says whether there was such a step.
+    fn crash_at(&self, image: &Image, point: u64, crash: Crash) -> bool {
+        (0..self.draws).all(|seed| {
+            let mut history = History::new(self.opening.durability);
+            self.before.iter().for_each(|operation| history.acknowledged(operation.clone()));
+            let mut stage = self.stage(image, seed);
+            stage.device().crash_after(point, crash);
+            for operation in self.during {
+                match stage.apply(operation, self.pace) {
+                    Ok(()) => history.acknowledged(operation.clone()),
+                    Err(_) => history.unanswered(operation.clone()),
+                }
+                if stage.device().is_crashed() {
+                    break;
+                }
+            }
+            stage.settle(Pace::Whole);
+            let left = stage.device().image();
+            stage.end();
+            let said = format!("{crash:?} at step {point}, seed {seed}");
+            left.is_some_and(|left| {
+                check(&self.opening, &left, &mut history, crash, &said);
+                true
+            })
+        })
+    }
+}
+
+fn count(steps: &[Step], kind: Kind, ending: &str) -> usize {
+    steps.iter().filter(|step| step.kind == kind && step.path.ends_with(ending)).count()
+}
+
+#[test]
+fn what_is_acknowledged_around_a_roll_of_the_journal_survives_a_power_cut_at_every_step() {
+    let appends: Vec<Operation> = (0..3).map(|number| append(0, &format!("{number}"), 3_000)).collect();
+    let steps = Scenario {
+        opening: opening(Durability::Fsync),
+        before: &[create(0, "aaaa"), append(0, "before", 10)],
+        during: &appends,
+        // The table of what was before the roll is not there yet when the next appends are acknowledged.
+        pace: Pace::Steps(9),
+        // A process that is killed leaves names that nobody synced; the next one builds on them.
+        crashes: &[POWER_CUT, Crash::Process],
+        draws: 1,
+    }
+    .crash_everywhere();
+    assert!(count(&steps, Kind::Create, ".jnl") > 0, "no journal was rolled");
+    assert!(steps.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")), "no table");
+}
+
+#[test]
+fn a_torn_append_is_never_seen_and_nothing_is_lost_behind_it() {
+    for (durability, crash) in [(Durability::Os, Crash::Process), (Durability::Fsync, Crash::Power(Survival::Some))] {
+        let steps = Scenario {
+            opening: roomy(durability),
+            before: &[create(0, "aaaa"), append(0, "before", 10)],
+            // Over some pages, so that any of them can be missing.
+            during: &[append(0, "torn", 20_000)],
+            pace: Pace::Whole,
+            crashes: &[crash],
+            draws: 4,
+        }
+        .crash_everywhere();
+        assert!(count(&steps, Kind::Write, ".jnl") > 0);
+    }
+}
+
+#[test]
+fn a_deleted_stream_does_not_come_back_wherever_its_reclaiming_is_cut_off() {
+    let steps = Scenario {
+        opening: opening(Durability::Fsync),
+        // The records are in a table, so that their end has to outlive them there.
+        before: &[create(0, "aaaa"), append(0, "to be deleted", 5_000)],
+        during: &[delete(0), create(0, "bbbb"), append(0, "another life", 5_000)],
+        pace: Pace::Whole,
+        crashes: &[POWER_CUT],
+        draws: 1,
+    }
+    .crash_everywhere();
+    assert!(steps.iter().any(|step| step.path.contains("/tables/")), "the end of the records is in no table");
+}

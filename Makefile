@@ -101,9 +101,9 @@ fuzz-smoke: need-build ## Fuzz the decoder and the append path for 10 s each
 
 SEEDS ?= 1000
 .PHONY: crash-sim
-crash-sim: need-build ## Crash the disk engine in drawn runs (SEEDS=1000 of them, FROM=0; SEED=123 for one)
+crash-sim: need-build ## Crash the disk engine in drawn runs (SEEDS=100 of them, FROM=0; SEED=123 for one)
 	cargo build --locked --release --package everstream-crash
-	$(dir $(RELEASE_BINARY))crash-sim $(if $(SEED),$(SEED),$(or $(FROM),0) $(SEEDS))
+	$(dir $(RELEASE_BINARY))crash-sim $(if $(SEED),$(SEED),$(or $(FROM),0) $(or $(SEEDS),100))
 
 .PHONY: bench
 bench: release ## Run every benchmark on the optimised binary (BENCH=fan-out for one)

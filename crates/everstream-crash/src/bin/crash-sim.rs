@@ -1,15 +1,21 @@
-//! Runs seeds of the crash simulation: `crash-sim FROM [COUNT]`, stopping at the first that shows a fault.
+//! Runs seeds of the crash simulation: `crash-sim FROM [COUNT]`. All of them run; each that shows a fault is told.
 #![expect(clippy::print_stdout, reason = "what it found is what it is for")]
+
+#[cfg(target_os = "linux")]
+const USAGE: &str = "usage: crash-sim FROM [COUNT]    e.g. `crash-sim 0 1000`, or `crash-sim 123` for one seed";
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     use everstream_crash::{Subject, Tally, simulate};
 
-    let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
-    let (from, count) = match *numbers {
-        [] => (0, 100),
-        [seed] => (seed, 1),
-        [from, count, ..] => (from, count),
+    let numbers: Result<Vec<u64>, _> = std::env::args().skip(1).map(|text| text.parse()).collect();
+    let (from, count) = match numbers.as_deref() {
+        Ok([seed]) => (*seed, 1),
+        Ok([from, count]) => (*from, *count),
+        _ => {
+            println!("{USAGE}");
+            return std::process::ExitCode::from(2);
+        }
     };
     let mut tally = Tally::default();
     let mut failed = 0;

@@ -27,9 +27,9 @@ const CREDENTIALS: [HeaderName; 5] = [
     HeaderName::from_static("x-goog-api-key"),
 ];
 
-/// About the connection to this server, the page it came from, or addressed to the gateway itself. An upstream that
-/// sees `Origin` would take the call for one by a browser.
-const OURS: [HeaderName; 11] = [
+/// About the connection to this server and the page it came from: no upstream's business, whoever asks. One that sees
+/// `Origin` would take the call for one by a browser.
+const ABOUT_THE_CALLER: [HeaderName; 8] = [
     header::HOST,
     header::CONTENT_LENGTH,
     header::ACCEPT_ENCODING,
@@ -37,26 +37,15 @@ const OURS: [HeaderName; 11] = [
     header::ORIGIN,
     header::REFERER,
     header::FORWARDED,
-    header::VIA,
     HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("last-event-id"),
-    HeaderName::from_static("prefer"),
 ];
 
+/// Addressed to the gateway itself by who asks a mount.
+const OURS: [HeaderName; 3] =
+    [header::VIA, HeaderName::from_static("last-event-id"), HeaderName::from_static("prefer")];
+
 /// What a caller of the proxy sends to us and not to the upstream. An API key of its own is meant for the upstream.
-const NOT_PROXIED: [HeaderName; 11] = [
-    header::HOST,
-    header::AUTHORIZATION,
-    header::COOKIE,
-    header::CONTENT_LENGTH,
-    header::ACCEPT_ENCODING,
-    header::EXPECT,
-    header::ORIGIN,
-    header::REFERER,
-    header::FORWARDED,
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("trailers"),
-];
+const NOT_PROXIED: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static("trailers")];
 
 /// Of the upstream's own site; our CORS and TLS are our own.
 const THEIRS: [HeaderName; 4] =
@@ -74,7 +63,7 @@ pub(crate) enum Framing {
 /// The headers of the request upstream: the caller's end-to-end ones, then the mount's.
 pub(crate) fn to_upstream(mount: &Mount, from: &HeaderMap, framing: Framing) -> HeaderMap {
     let mut headers = end_to_end(from);
-    OURS.iter().for_each(|name| drop(headers.remove(name)));
+    ABOUT_THE_CALLER.iter().chain(&OURS).for_each(|name| drop(headers.remove(name)));
     if !mount.forwards_credentials {
         CREDENTIALS.iter().for_each(|name| drop(headers.remove(name)));
     }
@@ -101,7 +90,7 @@ pub(crate) fn to_proxied(
     framing: Framing,
 ) -> HeaderMap {
     let mut headers = end_to_end(from);
-    NOT_PROXIED.iter().for_each(|name| drop(headers.remove(name)));
+    ABOUT_THE_CALLER.iter().chain(&NOT_PROXIED).for_each(|name| drop(headers.remove(name)));
     remove_prefixed(&mut headers, &["upstream-", "everstream-", "x-forwarded-", "sec-"]);
     if framing == Framing::AsAnnounced
         && let Some(length) = from.get(header::CONTENT_LENGTH)

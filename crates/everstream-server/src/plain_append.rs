@@ -15,6 +15,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use everstream_hub::Dormant;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -80,6 +81,8 @@ impl PlainAppends {
         let mut unread = unread;
         let mut heard_at = Instant::now();
         let mut patience = pin!(sleep(self.idle_timeout));
+        // Asked only when it was woken: asking takes a lock that all connections share.
+        let mut drained = Dormant::new(Box::pin(self.draining.cancelled()));
         loop {
             let recognised = match unread.as_slice() {
                 [] => Recognised::Unfinished { missing: READ_BYTES },
@@ -101,7 +104,7 @@ impl PlainAppends {
                     let waited = tokio::select! {
                         biased;
                         readable = socket.readable() => readable.map(|()| Waited::Readable)?,
-                        () = self.draining.cancelled() => Waited::Draining,
+                        () = &mut drained => Waited::Draining,
                         () = &mut patience => Waited::InVain,
                     };
                     match waited {

@@ -275,3 +275,25 @@ impl Generator {
         Bytes::from(data)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a load of `seed` asks of a log, one call after another.
+    fn drawn(seed: u64) -> Vec<String> {
+        let (mut load, log) = (Generator::new(seed), MemoryLog::new(u64::MAX));
+        let draw = |_| {
+            let operation = load.draw(&log);
+            let outcome = ready(operation.apply(&log)).map_err(|error| error.kind());
+            format!("{operation:?} {outcome:?}")
+        };
+        (0..300).map(draw).collect()
+    }
+
+    #[test]
+    fn a_seed_draws_the_same_load_each_time_and_another_one_another() {
+        assert_eq!(drawn(42), drawn(42));
+        assert_ne!(drawn(42), drawn(43));
+    }
+}

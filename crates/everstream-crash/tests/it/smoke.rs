@@ -24,9 +24,3 @@ fn nothing_acknowledged_is_lost_repeated_or_changed_by_crashes_drawn_from_even_s
 fn nothing_acknowledged_is_lost_repeated_or_changed_by_crashes_drawn_from_odd_seeds() {
     check(100..108);
 }
-
-#[test]
-fn the_same_seed_draws_the_same_run() {
-    let (first, second) = (simulate(42, Subject::default()).unwrap(), simulate(42, Subject::default()).unwrap());
-    assert_eq!((first.lives, first.seeds), (second.lives, second.seeds));
-}

@@ -74,14 +74,14 @@ impl Hub {
     /// expiry, closed or not, where it was forked from) is answered as it is.
     ///
     /// # Errors
-    /// `StreamExists` with other settings, `AliasTaken`, `ProducerGap`, `RecordTooLarge`, `Overloaded`, `ReadOnly`,
-    /// `Storage`; for a fork, of its source, `StreamNotFound`, `StreamDeleted`, `OffsetTrimmed`, `OffsetBeyondTail`,
+    /// `StreamExists` with other settings, `AliasTaken`, `ProducerGap`, `RecordTooLarge`, `StreamFull`, `Overloaded`,
+    /// `ReadOnly`, `Storage`; for a fork, of its source, `StreamNotFound`, `StreamDeleted`, `OffsetTrimmed`, `OffsetBeyondTail`,
     /// `SubOffsetInvalid`, `ForkTooDeep`.
     ///
     /// # Cancel safety
     /// A dropped call may have made the stream or not.
     pub async fn create(&self, create: CreateStream) -> Result<Created, Error> {
-        self.check_size(&create.records)?;
+        self.check_size(&create)?;
         check_first(create.sequencing.as_ref())?;
         for _ in 0..ATTEMPTS_MAX {
             let create = self.inherit(&create).await?;
@@ -141,15 +141,21 @@ impl Hub {
         }
     }
 
-    fn check_size(&self, records: &[Bytes]) -> Result<(), Error> {
-        let bytes_max = self.shared.config.record_bytes_max;
-        match records.iter().find(|data| data.len() > bytes_max) {
-            None => Ok(()),
-            Some(large) => {
-                let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
-                Err(Error::new(ErrorKind::RecordTooLarge, context))
-            }
+    /// What a fork has from its source was bounded when it was appended there, and counts again with the next append.
+    fn check_size(&self, create: &CreateStream) -> Result<(), Error> {
+        let config = &self.shared.config;
+        let bytes_max = config.record_bytes_max;
+        if let Some(large) = create.records.iter().find(|data| data.len() > bytes_max) {
+            let context = format!("a record of {} bytes is over the limit of {bytes_max}", large.len());
+            return Err(Error::new(ErrorKind::RecordTooLarge, context));
         }
+        let (bytes, bytes_max) =
+            (create.records.iter().map(|data| data.len() as u64).sum::<u64>(), config.stream_bytes_max);
+        if bytes > bytes_max {
+            let context = format!("stream {} would begin with {bytes} of {bytes_max} bytes", create.name);
+            return Err(Error::new(ErrorKind::StreamFull, context));
+        }
+        Ok(())
     }
 }
 

@@ -99,6 +99,10 @@ async fn bounds_are_kept() {
     }
     assert_eq!(append(&stream, &["x"]).await.unwrap_err().kind(), ErrorKind::StreamFull);
     close(&stream, CloseReason::Completed).await.unwrap();
+    let records = vec![Bytes::from(vec![b'x'; 100]); 101];
+    let create = CreateStream { records, ..CreateStream::new(name("too-large"), "text/plain") };
+    assert_eq!(rig.hub.create(create).await.unwrap_err().kind(), ErrorKind::StreamFull);
+    assert_eq!(rig.hub.stream(&name("too-large")).await.unwrap_err().kind(), ErrorKind::StreamNotFound);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,8 @@
 //! SIGTERM: subscribers are sent away so that they come back, what is in flight is answered, and the process ends.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use everstream_testkit::{Api, Deadline, Ending, Failure, RawHttp, RawSse, TestServer};
@@ -96,6 +99,25 @@ fn idle_connections_do_not_hold_up_the_end() {
     for http in [&mut silent, &mut kept] {
         assert!(http.try_read_head(Deadline::patient()).is_err());
     }
+}
+
+/// Nothing has to be waited for on a connection that always has a next request: the drain is noticed all the same.
+#[test]
+fn publisher_that_never_pauses_does_not_hold_up_the_end() {
+    let mut server = launch().flags(&["--drain-timeout", "1h"]).start();
+    server.api().create_events("s");
+    let append = "POST /v1/stream/s HTTP/1.1\r\nHost: t\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: x\n\n";
+    let appends = append.repeat(100);
+    let mut socket = TcpStream::connect(server.addr()).unwrap();
+    let mut answers = socket.try_clone().unwrap();
+    let publisher = thread::spawn(move || while socket.write_all(appends.as_bytes()).is_ok() {});
+    let mut received = vec![0; 64 << 10];
+    answers.read_exact(&mut received).unwrap();
+    let reader = thread::spawn(move || while answers.read(&mut received).is_ok_and(|read| read > 0) {});
+    server.sigterm();
+    assert_exits_well(&mut server);
+    publisher.join().unwrap();
+    reader.join().unwrap();
 }
 
 // SC-116

@@ -106,15 +106,25 @@ crash-sim: need-build ## Crash the disk engine in drawn runs (SEEDS=100 of them,
 	$(dir $(RELEASE_BINARY))crash-sim $(if $(SEED),$(SEED),$(or $(FROM),0) $(or $(SEEDS),100))
 
 .PHONY: bench
-bench: release ## Run every benchmark on the optimised binary (BENCH=fan-out for one)
+bench: release ## Run every benchmark on the optimised binary (BENCH=fan-out for one, ARGS=--record to keep the results)
 	cargo build --locked --release --package everstream-benches
-	for name in $(BENCH); do $(dir $(RELEASE_BINARY))bench $$name --server $(RELEASE_BINARY); done
+	for name in $(BENCH); do $(dir $(RELEASE_BINARY))bench $$name --server $(RELEASE_BINARY) $(ARGS); done
 
 .PHONY: bench-beside
 bench-beside: release ## Compare with Electric's durable-streams in one run, 4 minutes (ARGS="--parts tail" for one part)
 	cargo build --locked --release --package everstream-benches
 	$(dir $(RELEASE_BINARY))bench beside --server $(RELEASE_BINARY) \
 	  --durable-streams $$(scripts/peer.sh durable-streams) $(ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: need-build page ## Run every benchmark small and short: what must hold, no figures
+	cargo build --locked --profile conformance --package everstream --package everstream-benches
+	$(dir $(CONFORMANCE_BINARY))bench smoke --server $(CONFORMANCE_BINARY)
+
+PEERS ?= durable-streams nchan node-durable-streams pushpin ursula
+.PHONY: bench-peers
+bench-peers: need-build ## Install the servers that benchmarks compare with (PEERS="nchan pushpin" for some)
+	for name in $(PEERS); do scripts/peer.sh $$name; done
 
 .PHONY: clean
 clean: ## Remove everything that was built

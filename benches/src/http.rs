@@ -1,5 +1,7 @@
 //! Just enough HTTP/1.1 for a load generator: requests as text, answers with a length.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result, bail, ensure};
 use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,15 +11,15 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: TcpStream,
-    address: String,
+    address: SocketAddr,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    pub(crate) async fn open(address: &str) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let socket = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
         socket.set_nodelay(true)?;
-        Ok(Self { socket, address: address.to_owned(), buffer: Vec::new() })
+        Ok(Self { socket, address, buffer: Vec::new() })
     }
 
     /// Sends a request and returns the answer's body; any status but 2xx is an error.

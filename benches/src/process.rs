@@ -1,114 +1,130 @@
-//! A server under measurement: a process of its own.
+//! A server under measurement: a process of its own, with all that it starts.
 
-use std::net::SocketAddr;
+mod family;
+pub(crate) mod guard;
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 
-/// Linux counts CPU time in ticks of 1/100 s.
-const TICK: Duration = Duration::from_millis(10);
 /// What a server prints before its address once it serves.
 const ANNOUNCEMENT: &str = "listening on http://";
 /// A server that does not announce itself listens by then.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often that is tried.
+const TRY_EVERY: Duration = Duration::from_millis(5);
 
-/// A running process that serves on `address`; killed when dropped.
+/// A running server at `address`; it ends when this is dropped or the benchmark is killed.
 #[derive(Debug)]
 pub(crate) struct Process {
-    pub(crate) address: String,
-    /// From the start of the process to its announcement.
+    pub(crate) address: SocketAddr,
+    /// From the start of the process to its announcement; the guard before it takes about 2 ms of that.
     pub(crate) started_in: Duration,
-    child: Child,
+    guard: Child,
 }
 
 impl Process {
     /// Starts `program` and waits until it says where it listens.
-    pub(crate) async fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
         let began = Instant::now();
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let stdout = child.stdout.take().context("the process has no output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        while let Some(line) = lines.next_line().await? {
-            if let Some((_, address)) = line.split_once(ANNOUNCEMENT) {
-                let address = address.trim_end_matches('/').to_owned();
-                return Ok(Self { address, started_in: began.elapsed(), child });
+        let mut guard = guarded(program, arguments)?.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let mut output = BufReader::new(guard.stdout.take().context("the process has no output")?);
+        let mut line = String::new();
+        while output.read_line(&mut line)? > 0 {
+            if let Some((_, address)) = line.trim().split_once(ANNOUNCEMENT) {
+                let address = address.trim_end_matches('/').parse()?;
+                let started_in = began.elapsed();
+                // What it says later goes nowhere, but it can say it.
+                std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+                return Ok(Self { address, started_in, guard });
             }
+            line.clear();
         }
         bail!("{} ended without saying where it listens", program.display())
     }
 
     /// Starts a `program` that does not say where it listens, and waits until it takes connections at `address`.
-    pub(crate) async fn start_at(program: &Path, arguments: &[&str], address: SocketAddr) -> Result<Self> {
+    pub(crate) fn start_at(program: &Path, arguments: &[&str], address: SocketAddr) -> Result<Self> {
         let began = Instant::now();
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        while TcpStream::connect(address).await.is_err() {
-            ensure!(child.try_wait()?.is_none(), "{} ended before it listened", program.display());
+        let guard = guarded(program, arguments)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut process = Self { address, started_in: Duration::ZERO, guard };
+        while TcpStream::connect(address).is_err() {
+            ensure!(process.guard.try_wait()?.is_none(), "{} ended before it listened", program.display());
             ensure!(began.elapsed() < PATIENCE, "{} does not listen at {address}", program.display());
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            rest(TRY_EVERY);
         }
-        Ok(Self { address: address.to_string(), started_in: began.elapsed(), child })
+        process.started_in = began.elapsed();
+        Ok(process)
     }
 
-    /// User and system time it has used so far.
+    /// Starts one of the servers that are part of this program.
+    pub(crate) fn start_own(subcommand: &str) -> Result<Self> {
+        Self::start(&std::env::current_exe()?, &[subcommand])
+    }
+
+    /// User and system time that it has used so far.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        cpu_of(&self.read("stat")?)
+        self.members()?.iter().map(|pid| family::cpu_of(&pid.to_string())).sum()
     }
 
     /// Resident memory in KiB.
     pub(crate) fn resident_kib(&self) -> Result<u64> {
-        self.status_kib("VmRSS:")
+        self.members()?.into_iter().map(|pid| family::status_kib(pid, "VmRSS:")).sum()
     }
 
     /// The share of it that is no file's, so not the program's own text.
     pub(crate) fn anonymous_kib(&self) -> Result<u64> {
-        self.status_kib("RssAnon:")
-    }
-
-    fn status_kib(&self, name: &str) -> Result<u64> {
-        let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line in status")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        self.members()?.into_iter().map(|pid| family::status_kib(pid, "RssAnon:")).sum()
     }
 
     /// Ends it the hard way and waits for it.
-    pub(crate) async fn kill(mut self) -> Result<()> {
-        Ok(self.child.kill().await?)
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.end()
     }
 
-    fn read(&self, file: &str) -> Result<String> {
-        let pid = self.child.id().context("the process has ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{pid}/{file}"))?)
+    fn end(&mut self) -> Result<()> {
+        drop(self.guard.stdin.take());
+        self.guard.wait()?;
+        Ok(())
     }
+
+    fn members(&self) -> Result<Vec<u32>> {
+        let members = family::descendants(self.guard.id())?;
+        ensure!(!members.is_empty(), "the server has ended");
+        Ok(members)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Whoever wants to know whether it went well calls `kill`.
+        let _ = self.end();
+    }
+}
+
+/// The command that runs `program` under a guard.
+fn guarded(program: &Path, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("guard").arg("--").arg(program).args(arguments).stdin(Stdio::piped());
+    Ok(command)
+}
+
+/// An address that nothing listens at, for servers that take no port 0.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// User and system time that this process has used so far.
 pub(crate) fn own_cpu() -> Result<Duration> {
-    cpu_of(&std::fs::read_to_string("/proc/self/stat")?)
+    family::cpu_of("self")
 }
 
-fn cpu_of(stat: &str) -> Result<Duration> {
-    // The second field is the command in parentheses and may hold spaces; user and system time are fields 14 and 15.
-    let (_, rest) = stat.rsplit_once(')').context("an odd stat file")?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let mut ticks = || -> Result<u32> { Ok(fields.next().context("a short stat file")?.parse()?) };
-    Ok(TICK * ticks()? + TICK * ticks()?)
+/// Waits for time to pass.
+#[expect(clippy::disallowed_methods, reason = "a load is a matter of time")]
+pub(crate) fn rest(time: Duration) {
+    std::thread::sleep(time);
 }

@@ -1,5 +1,6 @@
 //! A subscriber that costs little and checks everything: order, completeness, latency.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -7,7 +8,7 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::report::{Latencies, now_nanos};
+use crate::result::{Latencies, now_nanos};
 
 /// What precedes a record's number and the time it was sent, in nanoseconds since the epoch.
 const NUMBER: &[u8] = b"\"n\":";
@@ -34,7 +35,7 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     /// Sends `request` and waits for the head of a 200 answer.
-    pub(crate) async fn open(address: &str, request: &str) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr, request: &str) -> Result<Self> {
         let mut socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         socket.write_all(request.as_bytes()).await?;

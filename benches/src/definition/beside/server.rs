@@ -1,12 +1,13 @@
 //! The servers that are compared: how each is started, and what it calls the same thing.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::process::{Process, free_address};
+use crate::result::OURS;
 
 /// A server under comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub(super) enum Kind {
 }
 
 /// What an acknowledgement means, by what it survives. The two servers have other names for the same thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 pub(super) enum Level {
     /// Power loss: `fsync` here, `wal` there; both flush the journal with `fdatasync` before they answer.
     PowerLoss,
@@ -28,7 +29,8 @@ pub(super) enum Level {
 #[derive(Debug, Clone)]
 pub(super) struct Programs {
     pub(super) everstream: PathBuf,
-    pub(super) durable_streams: PathBuf,
+    /// None: only ours runs.
+    pub(super) durable_streams: Option<PathBuf>,
 }
 
 /// A server that runs on a fresh data directory.
@@ -41,11 +43,9 @@ pub(super) struct Running {
 }
 
 impl Kind {
-    pub(super) const BOTH: [Self; 2] = [Self::Everstream, Self::DurableStreams];
-
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::Everstream => "everstream",
+            Self::Everstream => OURS,
             Self::DurableStreams => "durable-streams",
         }
     }
@@ -72,8 +72,13 @@ impl Level {
 }
 
 impl Programs {
+    /// Those that run.
+    pub(super) fn kinds(&self) -> &'static [Kind] {
+        if self.durable_streams.is_some() { &[Kind::Everstream, Kind::DurableStreams] } else { &[Kind::Everstream] }
+    }
+
     /// Starts `kind` with its defaults, but for the durability.
-    pub(super) async fn start(&self, kind: Kind, level: Level) -> Result<Running> {
+    pub(super) fn start(&self, kind: Kind, level: Level) -> Result<Running> {
         let directory = tempfile::tempdir()?;
         let data_dir = directory.path().join("data");
         let data_dir = data_dir.to_str().context("an odd path")?;
@@ -82,19 +87,21 @@ impl Programs {
             Kind::Everstream => {
                 let listen = ["serve", "--listen", "127.0.0.1:0"];
                 let arguments = [listen.as_slice(), &["--data-dir", data_dir, "--durability", durability]].concat();
-                Process::start(&self.everstream, &arguments).await?
+                Process::start(&self.everstream, &arguments)?
             }
-            Kind::DurableStreams => start_durable_streams(&self.durable_streams, data_dir, durability).await?,
+            Kind::DurableStreams => {
+                let program = self.durable_streams.as_deref().context("durable-streams is not installed")?;
+                start_durable_streams(program, data_dir, durability)?
+            }
         };
-        let address = process.address.parse()?;
-        Ok(Running { kind, process, address, _directory: directory })
+        Ok(Running { kind, address: process.address, process, _directory: directory })
     }
 }
 
 /// It does not say where it listens and takes no port 0: a free port is found for it.
-async fn start_durable_streams(program: &Path, data_dir: &str, durability: &str) -> Result<Process> {
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+fn start_durable_streams(program: &Path, data_dir: &str, durability: &str) -> Result<Process> {
+    let address = free_address()?;
     let port = address.port().to_string();
     let arguments = ["--port", &port, "--data-dir", data_dir, "--durability", durability];
-    Process::start_at(program, &arguments, address).await
+    Process::start_at(program, &arguments, address)
 }

@@ -4,36 +4,35 @@
 //! What must hold before a figure counts is said in each part; a server that breaks it ends the run.
 
 mod append;
-mod load;
 mod read;
 mod record;
 mod server;
-mod table;
 mod tail;
-mod wire;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use self::append::{Layout, Publisher};
-use self::load::Load;
 use self::read::Reader;
 use self::record::{Content, SIZE};
 use self::server::{Kind, Level, Programs, Running};
-use self::table::{Better, Table};
 use self::tail::{Dialect, Tail};
+use super::{Bench, Definition};
+use crate::generator::load::Load;
+use crate::peer::Found;
 use crate::process::own_cpu;
-use crate::report::micros_each;
+use crate::result::{Layout as Table, Metric, Report, micros_each};
 
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Workload {
-    /// The other server; `scripts/peer.sh durable-streams` installs it and says where it is.
+#[derive(Debug, Clone, Args, Serialize)]
+pub(crate) struct Beside {
+    /// The other server, if it is not where `scripts/peer.sh durable-streams` installs it.
     #[arg(long)]
-    durable_streams: PathBuf,
+    #[serde(skip)]
+    durable_streams: Option<PathBuf>,
     /// What is compared.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Append, Part::CatchUp, Part::Tail])]
     parts: Vec<Part>,
@@ -66,7 +65,7 @@ pub(crate) struct Workload {
     dialects: Vec<Dialect>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 enum Part {
     Append,
     CatchUp,
@@ -81,66 +80,88 @@ const TAIL_SIZE: usize = 200;
 const READERS: usize = 4;
 const READ_ROUNDS: usize = 12;
 
-pub(crate) async fn run(server: &Path, workload: Workload) -> Result<()> {
-    let began = Instant::now();
-    let programs = Programs { everstream: server.to_owned(), durable_streams: workload.durable_streams.clone() };
-    print_circumstances(&programs);
-    let cpu_before = own_cpu()?;
-    for part in &workload.parts {
-        match part {
-            Part::Append => compare_appends(&programs, &workload).await?,
-            Part::CatchUp => compare_catch_up(&programs, &workload).await?,
-            Part::Tail => compare_tails(&programs, &workload).await?,
+impl Definition for Beside {
+    const NAME: &'static str = "beside";
+    const HOLDS: &'static str = "every acknowledged record can be read, once and in its publisher's order; every subscriber \
+                                 gets every event, once and in order";
+
+    fn workload(&self) -> String {
+        let Self { connections, rate, records, .. } = self;
+        format!(
+            "Everstream and durable-streams in turn: appends of {SIZE} bytes on {connections} connections, their latency \
+             at {rate}/s; {records} records appended one by one and read whole by {READERS} readers; live tails over \
+             {TAIL_STREAMS} streams with {TAIL_RATE} appends/s of {TAIL_SIZE} bytes in all"
+        )
+    }
+
+    fn smoke() -> Self {
+        Self {
+            durable_streams: None,
+            parts: vec![Part::Append, Part::CatchUp, Part::Tail],
+            rounds: 1,
+            seconds: 0.1,
+            streams: vec![10],
+            levels: vec![Level::ProcessDeath],
+            connections: 8,
+            rate: 1_000.0,
+            records: 1_000,
+            subscribers: vec![100],
+            dialects: Dialect::BOTH.to_vec(),
         }
     }
-    let own = own_cpu()?.saturating_sub(cpu_before).as_secs_f64();
-    println!("\n{:.0} s, the load generator's own CPU {own:.0} s of them", began.elapsed().as_secs_f64());
-    Ok(())
+
+    async fn measure(&self, bench: &Bench) -> Result<Report> {
+        let began = Instant::now();
+        let mut report = Report::new(Table::ByMetric);
+        let durable_streams = match (self.durable_streams.clone(), bench.peers.find("durable-streams")?) {
+            (Some(path), _) | (None, Found::At(path)) => Some(path),
+            (None, Found::NotWanted) => None,
+            (None, Found::Missing(reason)) => {
+                report.leave_out("all", Kind::DurableStreams.name(), reason);
+                None
+            }
+        };
+        let programs = Programs { everstream: bench.server.clone(), durable_streams };
+        let cpu_before = own_cpu()?;
+        for part in &self.parts {
+            match part {
+                Part::Append => compare_appends(&programs, self, &mut report)?,
+                Part::CatchUp => compare_catch_up(&programs, self, &mut report)?,
+                Part::Tail => compare_tails(&programs, self, &mut report)?,
+            }
+        }
+        let own = own_cpu()?.saturating_sub(cpu_before).as_secs_f64();
+        println!("{:.0} s, the load generator's own CPU {own:.0} s of them", began.elapsed().as_secs_f64());
+        Ok(report)
+    }
 }
 
-/// What the figures are of.
-fn print_circumstances(programs: &Programs) {
-    let said = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).output().ok();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-    };
-    let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("beside: {} and {}", programs.everstream.display(), programs.durable_streams.display());
-    println!(
-        "commit {}, {processors} cores, {}",
-        said("git", &["describe", "--always", "--dirty"]),
-        said("uname", &["-sr"])
-    );
-    println!(
-        "figures are medians of the rounds; `× better` is ours over theirs, or theirs over ours where less is better"
-    );
-}
-
-async fn compare_appends(programs: &Programs, workload: &Workload) -> Result<()> {
-    let Workload { connections, rate, .. } = workload;
+fn compare_appends(programs: &Programs, workload: &Beside, report: &mut Report) -> Result<()> {
     for &level in &workload.levels {
-        println!("\nappends of {SIZE} bytes, {connections} connections, {}; latency at {rate} appends/s", level.name());
-        let mut table = Table::default();
         for &streams in &workload.streams {
             for _ in 0..workload.rounds {
-                for kind in Kind::BOTH {
-                    let server = programs.start(kind, level).await?;
-                    measure_appends(&server, workload, streams, &mut table)?;
-                    server.process.kill().await?;
+                for &kind in programs.kinds() {
+                    let server = programs.start(kind, level)?;
+                    measure_appends(&server, workload, level, streams, report)?;
+                    server.process.kill()?;
                 }
             }
         }
-        table.print();
     }
     Ok(())
 }
 
-fn measure_appends(server: &Running, workload: &Workload, streams: usize, table: &mut Table) -> Result<()> {
-    let kind = server.kind;
-    let mut add = |what: &str, unit, better, figure| {
-        let plural = if streams == 1 { "stream" } else { "streams" };
-        table.add(kind, &format!("{streams} {plural}: {what}"), unit, better, figure);
-    };
+const CPU_OF_APPEND: Metric = Metric::less("CPU of an append", "µs");
+
+fn measure_appends(
+    server: &Running,
+    workload: &Beside,
+    level: Level,
+    streams: usize,
+    report: &mut Report,
+) -> Result<()> {
+    let plural = if streams == 1 { "stream" } else { "streams" };
+    let mut entry = report.entry(format!("{}, {streams} {plural}", level.name()), server.kind.name());
     let time = Duration::from_secs_f64(workload.seconds);
     let (resident_at_first, anonymous_at_first) = (server.process.resident_kib()?, server.process.anonymous_kib()?);
     let layout = Layout { streams, connections: workload.connections, content: Content::Binary };
@@ -159,23 +180,26 @@ fn measure_appends(server: &Running, workload: &Workload, streams: usize, table:
     let resident_at_last = server.process.resident_kib()?;
     read::judge(&mut load, &publisher)?;
 
-    add("appends", "1/s", Better::More, count as f64 / elapsed.as_secs_f64());
-    add("p50 at full load", "ms", Better::Less, closed.quantile_ms(0.5));
-    add("p99 at full load", "ms", Better::Less, closed.quantile_ms(0.99));
-    add("p50 at the steady rate", "ms", Better::Less, steady.quantile_ms(0.5));
-    add("p99 at the steady rate", "ms", Better::Less, steady.quantile_ms(0.99));
-    add("CPU of an append", "µs", Better::Less, micros_each(cpu, count));
-    add("resident after the load", "MiB", Better::Less, resident_at_last as f64 / 1024.0);
+    entry
+        .add(Metric::more("appends", "1/s"), count as f64 / elapsed.as_secs_f64())
+        .add(Metric::less("p50 at full load", "ms"), closed.quantile_ms(0.5))
+        .add(Metric::less("p99 at full load", "ms"), closed.quantile_ms(0.99))
+        .add(Metric::less("p50 at the steady rate", "ms"), steady.quantile_ms(0.5))
+        .add(Metric::less("p99 at the steady rate", "ms"), steady.quantile_ms(0.99))
+        .add(CPU_OF_APPEND, micros_each(cpu, count))
+        .add(Metric::less("resident after the load", "MiB"), resident_at_last as f64 / 1024.0);
     if streams == 1 {
-        add("resident at the start", "MiB", Better::Less, resident_at_first as f64 / 1024.0);
-        add("of that not the program file", "MiB", Better::Less, anonymous_at_first as f64 / 1024.0);
         let added = resident_with_connections.saturating_sub(resident_at_first) as f64;
-        add("an idle connection", "KiB", Better::Less, added.max(1.0) / layout.connections as f64);
+        entry
+            .add(Metric::less("resident at the start", "MiB"), resident_at_first as f64 / 1024.0)
+            .add(Metric::less("of that not the program file", "MiB"), anonymous_at_first as f64 / 1024.0)
+            .add(Metric::less("an idle connection", "KiB"), added.max(1.0) / layout.connections as f64);
     }
     if streams >= 1_000 {
-        add("creations", "1/s", Better::More, streams as f64 / creating.as_secs_f64());
         let added = resident_with_streams.saturating_sub(resident_with_connections) as f64;
-        add("an empty stream", "KiB", Better::Less, added.max(1.0) / streams as f64);
+        entry
+            .add(Metric::more("creations", "1/s"), streams as f64 / creating.as_secs_f64())
+            .add(Metric::less("an empty stream", "KiB"), added.max(1.0) / streams as f64);
     }
     Ok(())
 }
@@ -190,26 +214,23 @@ struct History {
     rounds: usize,
 }
 
-async fn compare_catch_up(programs: &Programs, workload: &Workload) -> Result<()> {
-    println!("\ncatch-up: records of {SIZE} bytes, appended one by one, read whole, {READERS} readers");
-    let Workload { connections, records, rounds, .. } = workload;
+fn compare_catch_up(programs: &Programs, workload: &Beside, report: &mut Report) -> Result<()> {
+    let Beside { connections, records, rounds, .. } = workload;
     let many = |content| History { content, publishers: *connections, records: *records, rounds: READ_ROUNDS };
     let one = History { publishers: 1, records: records / 10, rounds: 10 * READ_ROUNDS, ..many(Content::Json) };
-    let mut table = Table::default();
     for history in [many(Content::Binary), many(Content::Json), one] {
         for _ in 0..*rounds {
-            for kind in Kind::BOTH {
-                let server = programs.start(kind, Level::ProcessDeath).await?;
-                measure_catch_up(&server, history, &mut table)?;
-                server.process.kill().await?;
+            for &kind in programs.kinds() {
+                let server = programs.start(kind, Level::ProcessDeath)?;
+                measure_catch_up(&server, history, report)?;
+                server.process.kill()?;
             }
         }
     }
-    table.print();
     Ok(())
 }
 
-fn measure_catch_up(server: &Running, history: History, table: &mut Table) -> Result<()> {
+fn measure_catch_up(server: &Running, history: History, report: &mut Report) -> Result<()> {
     let History { content, publishers, records, rounds } = history;
     let layout = Layout { streams: 1, connections: publishers, content };
     let mut load = Load::open(server.address, publishers)?;
@@ -230,40 +251,37 @@ fn measure_catch_up(server: &Running, history: History, table: &mut Table) -> Re
     let megabytes = bytes as f64 / 1e6;
     let cpu = server.process.cpu()?.saturating_sub(cpu_before);
     let plural = if publishers == 1 { "publisher" } else { "publishers" };
-    let what = format!("{} by {publishers} {plural}", content.media_type());
-    table.add(server.kind, &what, "MB/s", Better::More, megabytes / elapsed.as_secs_f64());
+    let case = format!("catch-up, {} by {publishers} {plural}", content.media_type());
     // A tick of the kernel's clock at least: sending files costs less than it counts.
     let micros = (cpu.as_secs_f64() * 1e6).max(1e4);
-    table.add(server.kind, &format!("{what}: CPU"), "µs/MB", Better::Less, micros / megabytes);
+    report
+        .entry(case, server.kind.name())
+        .add(Metric::more("read", "MB/s"), megabytes / elapsed.as_secs_f64())
+        .add(Metric::less("CPU", "µs/MB"), micros / megabytes);
     Ok(())
 }
 
-async fn compare_tails(programs: &Programs, workload: &Workload) -> Result<()> {
-    println!(
-        "\nlive tails over {TAIL_STREAMS} streams, {TAIL_RATE} appends/s of {TAIL_SIZE} bytes in all, os / memory"
-    );
-    let mut table = Table::default();
+fn compare_tails(programs: &Programs, workload: &Beside, report: &mut Report) -> Result<()> {
     for &subscribers in &workload.subscribers {
         for &dialect in &workload.dialects {
             for _ in 0..workload.rounds {
-                for kind in Kind::BOTH {
-                    let server = programs.start(kind, Level::ProcessDeath).await?;
-                    measure_tail(&server, workload, subscribers, dialect, &mut table)?;
-                    server.process.kill().await?;
+                for &kind in programs.kinds() {
+                    let server = programs.start(kind, Level::ProcessDeath)?;
+                    measure_tail(&server, workload, subscribers, dialect, report)?;
+                    server.process.kill()?;
                 }
             }
         }
     }
-    table.print();
     Ok(())
 }
 
 fn measure_tail(
     server: &Running,
-    workload: &Workload,
+    workload: &Beside,
     subscribers: usize,
     dialect: Dialect,
-    table: &mut Table,
+    report: &mut Report,
 ) -> Result<()> {
     let layout = Layout { streams: TAIL_STREAMS, connections: 1, content: Content::Json };
     append::create(&mut Load::open(server.address, 1)?, layout)?;
@@ -272,13 +290,10 @@ fn measure_tail(
     // The other server knows one way; ours is compared with it in both of its own.
     let spoken = if server.kind == Kind::DurableStreams { Dialect::LiveSse } else { dialect };
     let mut outcome = tail.measure(server, spoken)?;
-    let what = format!("{subscribers} by {}", dialect.name());
-    let mut add = |measure: &str, unit, figure| {
-        table.add(server.kind, &format!("{what}: {measure}"), unit, Better::Less, figure);
-    };
-    add("p50", "ms", outcome.latencies.quantile_ms(0.5));
-    add("p99", "ms", outcome.latencies.quantile_ms(0.99));
-    add("CPU of a delivery", "µs", micros_each(outcome.cpu, outcome.deliveries));
-    add("a subscriber", "KiB", outcome.kib_per_subscriber);
+    report
+        .entry(format!("tail, {subscribers} by {}", dialect.name()), server.kind.name())
+        .add_latencies(&mut outcome.latencies)
+        .add(Metric::less("CPU of a delivery", "µs"), micros_each(outcome.cpu, outcome.deliveries))
+        .add(Metric::less("a subscriber", "KiB"), outcome.kib_per_subscriber);
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::load::{Asker, Load};
 use super::record::{Content, SIZE};
-use super::wire::Answer;
+use crate::generator::load::{Asker, Load};
+use crate::generator::wire::Answer;
 
 /// Where the streams of a load are.
 pub(super) const PREFIX: &str = "/v1/stream/beside/";

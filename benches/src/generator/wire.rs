@@ -13,25 +13,25 @@ const BYTES_AT_FIRST: usize = 4096;
 
 /// An answer: a whole one, or the head of one that goes on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answer<'a> {
-    pub(super) status: u16,
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
     head: &'a [u8],
-    pub(super) body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 impl Answer<'_> {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         crate::http::header(std::str::from_utf8(self.head).ok()?, name)
     }
 
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
 /// A keep-alive connection that has at most one request under way.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     socket: TcpStream,
     out: Vec<u8>,
     sent: usize,
@@ -41,7 +41,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects, waiting for it, and has `registry` report it as `token`.
-    pub(super) fn open(address: SocketAddr, registry: &Registry, token: usize) -> Result<Self> {
+    pub(crate) fn open(address: SocketAddr, registry: &Registry, token: usize) -> Result<Self> {
         let socket = std::net::TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
@@ -51,7 +51,7 @@ impl Connection {
     }
 
     /// Sends the request that `write` puts into the buffer it is given.
-    pub(super) fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    pub(crate) fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         self.out.clear();
         self.sent = 0;
         write(&mut self.out);
@@ -59,7 +59,7 @@ impl Connection {
     }
 
     /// Goes on sending; what the socket does not take waits for it to become writable.
-    pub(super) fn flush(&mut self) -> Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<()> {
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match self.socket.write(rest) {
                 Ok(count) => self.sent += count,
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     /// Reads what is there; true once a whole answer is, which [`Connection::take`] then hands out.
-    pub(super) fn has_answer(&mut self) -> Result<bool> {
+    pub(crate) fn has_answer(&mut self) -> Result<bool> {
         loop {
             let whole = self.length()?;
             if whole.is_some_and(|length| length <= self.filled) {
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     /// Hands the answer to `see` and forgets it.
-    pub(super) fn take(&mut self, see: impl FnOnce(Answer<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn take(&mut self, see: impl FnOnce(Answer<'_>) -> Result<()>) -> Result<()> {
         let length = self.length()?.context("no answer is there")?;
         ensure!(length == self.filled, "{} bytes came that nobody asked for", self.filled - length);
         let (head, body) = split(self.input.get(..length).unwrap_or_default()).context("no head is there")?;
@@ -99,7 +99,7 @@ impl Connection {
 
     /// Reads what is there of an answer that does not end, and hands what has come to `see`, which says how much of it
     /// it has done with.
-    pub(super) fn follow(&mut self, mut see: impl FnMut(&[u8]) -> Result<usize>) -> Result<()> {
+    pub(crate) fn follow(&mut self, mut see: impl FnMut(&[u8]) -> Result<usize>) -> Result<()> {
         loop {
             if self.input.len() < self.filled + BYTES_AT_FIRST / 2 {
                 self.input.resize(self.filled + BYTES_AT_FIRST, 0);
@@ -140,11 +140,11 @@ impl Connection {
 }
 
 /// The head, its blank line included, and what follows.
-pub(super) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(memmem::find(bytes, b"\r\n\r\n")? + 4)
 }
 
-pub(super) fn status(head: &[u8]) -> Result<u16> {
+pub(crate) fn status(head: &[u8]) -> Result<u16> {
     let digits = head.get(9..12).context("a short head")?;
     Ok(std::str::from_utf8(digits)?.parse()?)
 }

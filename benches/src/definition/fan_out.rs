@@ -1,21 +1,24 @@
 //! One stream, many subscribers. What must hold: every subscriber gets every event, in order.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
+use super::{Bench, Definition};
 use crate::http::Connection;
 use crate::process::Process;
-use crate::report::{Latencies, micros_each, now_nanos};
+use crate::result::{BARE, Latencies, Metric, OURS, Report, micros_each, now_nanos};
 use crate::subscriber::{Subscriber, stamped};
 
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Workload {
+#[derive(Debug, Clone, Args, Serialize)]
+pub(crate) struct FanOut {
     /// Subscribers of the one stream.
     #[arg(long, default_value_t = 1000)]
     subscribers: u64,
@@ -40,39 +43,50 @@ struct Outcome {
     resident_kib: u64,
 }
 
-pub(crate) async fn run(server: &Path, workload: Workload) -> Result<()> {
-    println!(
-        "fan-out: {} subscribers, {} events/s of {} bytes, {} s, durability {}",
-        workload.subscribers, workload.rate, workload.size, workload.seconds, workload.durability
-    );
-    let deliveries = workload.subscribers * workload.rate * workload.seconds;
-    let bare = against_bare(&workload).await?;
-    let ours = against_everstream(server, &workload).await?;
-    let reference = micros_each(bare.cpu, deliveries);
-    for (name, mut outcome) in [("bare loop of writes", bare), ("everstream", ours)] {
-        let each = micros_each(outcome.cpu, deliveries);
-        println!(
-            "{name:>20}: {each:5.2} µs CPU per delivery ({:4.2} × bare), latency p50 {:6.2} ms p99 {:6.2} ms, {} KiB resident",
-            each / reference,
-            outcome.latencies.quantile_ms(0.5),
-            outcome.latencies.quantile_ms(0.99),
-            outcome.resident_kib
-        );
+const CPU: Metric = Metric::less("CPU per delivery", "µs");
+
+impl Definition for FanOut {
+    const NAME: &'static str = "fan-out";
+    const HOLDS: &'static str = "every subscriber gets every event, in order";
+
+    fn workload(&self) -> String {
+        let Self { subscribers, rate, size, seconds, durability } = self;
+        format!("{subscribers} subscribers, {rate} events/s of {size} bytes, {seconds} s, durability {durability}")
     }
-    println!("{deliveries} deliveries each, all in order, none lost");
-    Ok(())
+
+    fn smoke() -> Self {
+        Self { subscribers: 20, rate: 50, size: 200, seconds: 1, durability: "os".to_owned() }
+    }
+
+    async fn measure(&self, bench: &Bench) -> Result<Report> {
+        let deliveries = self.subscribers * self.rate * self.seconds;
+        let mut report = Report::default();
+        let mut outcomes = Vec::new();
+        if bench.peers.wants_own(BARE) {
+            outcomes.push((BARE, against_bare(self).await?));
+        }
+        outcomes.push((OURS, against_everstream(&bench.server, self).await?));
+        for (name, mut outcome) in outcomes {
+            report
+                .entry(format!("{} × {}/s", self.subscribers, self.rate), name)
+                .add(CPU, micros_each(outcome.cpu, deliveries))
+                .add_latencies(&mut outcome.latencies)
+                .add(Metric::less("resident", "MiB"), outcome.resident_kib as f64 / 1024.0);
+        }
+        Ok(report)
+    }
 }
 
-async fn against_everstream(server: &Path, workload: &Workload) -> Result<Outcome> {
+async fn against_everstream(server: &Path, workload: &FanOut) -> Result<Outcome> {
     let directory = tempfile::tempdir()?;
     let data_dir = directory.path().to_str().context("an odd path")?;
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir, "--durability", &workload.durability];
-    let process = Process::start(server, &arguments).await?;
-    let mut publisher = Connection::open(&process.address).await?;
+    let process = Process::start(server, &arguments)?;
+    let mut publisher = Connection::open(process.address).await?;
     publisher.call("PUT", "/v1/stream/bench", "Content-Type: application/json\r\n", b"").await?;
     let request =
         format!("GET /v1/stream/bench HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n", process.address);
-    let subscribers = subscribe(&process.address, &request, workload.subscribers).await?;
+    let subscribers = subscribe(process.address, &request, workload.subscribers).await?;
     measure(&process, workload, subscribers, async |number| {
         let body = stamped(number, now_nanos(), workload.size);
         publisher.call("POST", "/v1/stream/bench", "Content-Type: application/json\r\n", body.as_bytes()).await?;
@@ -81,11 +95,11 @@ async fn against_everstream(server: &Path, workload: &Workload) -> Result<Outcom
     .await
 }
 
-async fn against_bare(workload: &Workload) -> Result<Outcome> {
-    let process = Process::start(&std::env::current_exe()?, &["bare"]).await?;
+async fn against_bare(workload: &FanOut) -> Result<Outcome> {
+    let process = Process::start_own("bare")?;
     let request = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
-    let subscribers = subscribe(&process.address, request, workload.subscribers).await?;
-    let mut publisher = tokio::net::TcpStream::connect(&process.address).await?;
+    let subscribers = subscribe(process.address, request, workload.subscribers).await?;
+    let mut publisher = tokio::net::TcpStream::connect(process.address).await?;
     publisher.set_nodelay(true)?;
     publisher.write_all(b"PUBLISH / HTTP/1.1\r\n\r\n").await?;
     measure(&process, workload, subscribers, async |number| {
@@ -97,7 +111,7 @@ async fn against_bare(workload: &Workload) -> Result<Outcome> {
     .await
 }
 
-async fn subscribe(address: &str, request: &str, count: u64) -> Result<Vec<Subscriber>> {
+async fn subscribe(address: SocketAddr, request: &str, count: u64) -> Result<Vec<Subscriber>> {
     let mut subscribers = Vec::new();
     for _ in 0..count {
         subscribers.push(Subscriber::open(address, request).await?);
@@ -108,7 +122,7 @@ async fn subscribe(address: &str, request: &str, count: u64) -> Result<Vec<Subsc
 /// Publishes at the workload's rate; the first second is warm-up, then CPU and latency count.
 async fn measure(
     process: &Process,
-    workload: &Workload,
+    workload: &FanOut,
     subscribers: Vec<Subscriber>,
     mut publish: impl AsyncFnMut(u64) -> Result<()>,
 ) -> Result<Outcome> {

@@ -11,7 +11,8 @@ use anyhow::{Result, ensure};
 use mio::{Events, Poll, Token, Waker};
 
 use super::wire::{Answer, Connection};
-use crate::report::Latencies;
+use crate::process::rest;
+use crate::result::Latencies;
 
 /// Nothing that is asked for takes longer, or the run has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +23,7 @@ const EVENTS_MAX: usize = 1024;
 const BEAT_TOKEN: Token = Token(usize::MAX);
 
 /// Who says what is asked and judges what is answered.
-pub(super) trait Asker {
+pub(crate) trait Asker {
     /// Puts the next request of this connection into `out`; false when it has none left.
     fn ask(&mut self, connection: usize, out: &mut Vec<u8>) -> bool;
 
@@ -32,26 +33,26 @@ pub(super) trait Asker {
 
 /// Connections to one server.
 #[derive(Debug)]
-pub(super) struct Load {
+pub(crate) struct Load {
     poll: Poll,
     connections: Vec<Connection>,
     asked: Vec<Option<Instant>>,
 }
 
 impl Load {
-    pub(super) fn open(address: SocketAddr, connections: usize) -> Result<Self> {
+    pub(crate) fn open(address: SocketAddr, connections: usize) -> Result<Self> {
         let poll = Poll::new()?;
         let open = (0..connections).map(|number| Connection::open(address, poll.registry(), number));
         Ok(Self { connections: open.collect::<Result<_>>()?, poll, asked: vec![None; connections] })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.connections.len()
     }
 
     /// Every connection asks, and asks again as soon as it is answered, until `asker` has nothing more to ask. Returns
     /// how long each answer took.
-    pub(super) fn closed_loop(&mut self, asker: &mut impl Asker) -> Result<Latencies> {
+    pub(crate) fn closed_loop(&mut self, asker: &mut impl Asker) -> Result<Latencies> {
         let mut latencies = Latencies::default();
         let mut open = 0;
         for number in 0..self.connections.len() {
@@ -73,7 +74,7 @@ impl Load {
 
     /// Sends `rate` requests a second for `time`, each on a connection that has none under way, or when one has none
     /// again. Returns how long after it was due each was answered, waiting for a connection included.
-    pub(super) fn steady(&mut self, asker: &mut impl Asker, rate: f64, time: Duration) -> Result<Latencies> {
+    pub(crate) fn steady(&mut self, asker: &mut impl Asker, rate: f64, time: Duration) -> Result<Latencies> {
         let beat = Beat::start(&self.poll)?;
         let mut schedule = Schedule { began: Instant::now(), rate, time, sent: 0 };
         let mut idle: VecDeque<usize> = (0..self.connections.len()).collect();
@@ -160,12 +161,12 @@ impl Schedule {
 
 /// Wakes a poll at each [`BEAT`] until it is dropped: epoll itself waits in whole milliseconds and then some.
 #[derive(Debug)]
-pub(super) struct Beat {
+pub(crate) struct Beat {
     is_over: Arc<AtomicBool>,
 }
 
 impl Beat {
-    pub(super) fn start(poll: &Poll) -> Result<Self> {
+    pub(crate) fn start(poll: &Poll) -> Result<Self> {
         let waker = Waker::new(poll.registry(), BEAT_TOKEN)?;
         let is_over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&is_over);
@@ -180,7 +181,7 @@ impl Beat {
         Ok(Self { is_over })
     }
 
-    pub(super) fn is(token: Token) -> bool {
+    pub(crate) fn is(token: Token) -> bool {
         token == BEAT_TOKEN
     }
 }
@@ -189,9 +190,4 @@ impl Drop for Beat {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a load is a matter of time")]
-pub(super) fn rest(time: Duration) {
-    std::thread::sleep(time);
 }

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, ensure};
 use mio::{Events, Poll};
 
 use super::append::PREFIX;
-use super::load::Beat;
 use super::server::Running;
-use super::wire::{Connection, split, status};
-use crate::report::{Latencies, now_nanos};
+use crate::generator::load::Beat;
+use crate::generator::wire::{Connection, split, status};
+use crate::result::{Latencies, now_nanos};
 use crate::subscriber::{stamped, take_stamps};
 
 /// Connections that append.
@@ -22,7 +22,7 @@ const PUBLISHERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a stream is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 pub(super) enum Dialect {
     /// `live=sse` of the Durable Streams protocol.
     LiveSse,

@@ -6,8 +6,8 @@ use std::io::Write as _;
 use anyhow::{Context, Result, ensure};
 
 use super::append::{Layout, PREFIX, Publisher};
-use super::load::{Asker, Load};
-use super::wire::Answer;
+use crate::generator::load::{Asker, Load};
+use crate::generator::wire::Answer;
 
 /// Where a whole stream is read from.
 const START: &str = "-1";

@@ -1,4 +1,4 @@
-//! Figures and how they are printed.
+//! Latencies, and the clock they are taken with.
 
 use std::time::Duration;
 

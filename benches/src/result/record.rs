@@ -1,0 +1,66 @@
+//! Results as files: what plots are drawn from and what a document may cite.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Better, Circumstances, Figure, LeftOut, Report, median};
+
+/// Where results are, from the project's directory.
+const DIRECTORY: &str = "docs/benchmarks/results";
+
+/// A definition's result with its circumstances.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    pub(crate) definition: String,
+    pub(crate) workload: String,
+    pub(crate) holds: String,
+    /// The sizes, by the names of the flags that change them.
+    pub(crate) sizes: Value,
+    pub(crate) circumstances: Circumstances,
+    pub(crate) figures: Vec<RecordedFigure>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// One server's figure of one metric.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RecordedFigure {
+    pub(crate) case: String,
+    /// Where the case is on the axis of a curve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<f64>,
+    pub(crate) server: String,
+    pub(crate) metric: String,
+    pub(crate) unit: String,
+    pub(crate) better: Better,
+    /// The median of the rounds.
+    pub(crate) figure: f64,
+    pub(crate) rounds: Vec<f64>,
+}
+
+/// Writes the result of `definition` over the one before it and says where.
+pub(crate) fn record(definition: &str, workload: &str, holds: &str, sizes: &Value, report: Report) -> Result<PathBuf> {
+    let recorded = Recorded {
+        definition: definition.to_owned(),
+        workload: workload.to_owned(),
+        holds: holds.to_owned(),
+        sizes: sizes.clone(),
+        circumstances: Circumstances::of_now(),
+        figures: report.figures.into_iter().map(recorded_figure).collect(),
+        left_out: report.left_out,
+    };
+    fs::create_dir_all(DIRECTORY)?;
+    let path = Path::new(DIRECTORY).join(format!("{definition}.json"));
+    fs::write(&path, serde_json::to_string_pretty(&recorded)? + "\n")?;
+    Ok(path)
+}
+
+fn recorded_figure(figure: Figure) -> RecordedFigure {
+    let Figure { case, at, server, metric, rounds } = figure;
+    let (metric, unit, better) = (metric.name.to_owned(), metric.unit.to_owned(), metric.better);
+    RecordedFigure { case, at, server, metric, unit, better, figure: median(&rounds), rounds }
+}

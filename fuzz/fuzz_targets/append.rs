@@ -41,9 +41,10 @@ fn subscribe(split: &Split) -> Event<'static> {
 
     let frame = ["id: e-1\n", text, "\n"].concat();
     let mut decoder = Decoder::new(Limits::default());
-    decoder.push(frame.as_bytes()).expect("no larger than it was");
-    let Some(Item::Event(event)) = decoder.next().map(Item::into_owned) else { panic!("{frame:?} is no event") };
-    assert_eq!(decoder.next(), None, "{frame:?} is more than one event");
+    let mut rest = frame.as_bytes();
+    let item = decoder.next(&mut rest).expect("no larger than it was");
+    let Some(Item::Event(event)) = item.map(Item::into_owned) else { panic!("{frame:?} is no event") };
+    assert_eq!(decoder.next(&mut rest), Ok(None), "{frame:?} is more than one event");
     assert_eq!(event.id, "e-1");
     assert!(!event.event_type.contains(char::is_control));
     assert_eq!(event.data.as_bytes(), &*split.data());

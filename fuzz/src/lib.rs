@@ -24,14 +24,15 @@ pub fn cut(mut input: &[u8], seed: u8) -> Vec<&[u8]> {
 pub fn decode(limits: Limits, chunks: &[&[u8]]) -> (Vec<Item<'static>>, bool) {
     let mut decoder = Decoder::new(limits);
     let mut items = Vec::new();
-    for chunk in chunks {
-        let pushed = decoder.push(chunk);
-        while let Some(item) = decoder.next() {
-            items.push(item.into_owned());
+    for mut chunk in chunks.iter().copied() {
+        loop {
+            match decoder.next(&mut chunk) {
+                Ok(Some(item)) => items.push(item.into_owned()),
+                Ok(None) => break,
+                Err(_) => return (items, true),
+            }
         }
-        if pushed.is_err() {
-            return (items, true);
-        }
+        assert!(chunk.is_empty(), "bytes are left");
     }
     (items, false)
 }

@@ -17,7 +17,7 @@ use crate::end::CloseReason;
 use crate::error::{Error, ErrorKind};
 use crate::reconnect::{Disconnect, Next, Reconnect, ReconnectPolicy};
 use crate::request::parse_url;
-use crate::subscriber::next_chunk;
+use crate::subscriber::{next_chunk, next_item};
 
 use answer::Answer;
 use position::{After, Facts, Frame, Frames, Position};
@@ -122,6 +122,8 @@ pub struct Reader {
     position: Position,
     reconnect: Reconnect,
     decoder: Decoder,
+    /// What has arrived and is not decoded yet.
+    chunk: Bytes,
     frames: Frames,
     phase: Phase,
     /// Whether the last piece reached the tail.
@@ -175,6 +177,7 @@ impl Reader {
             reconnect: Reconnect::new(options.reconnect.clone()),
             // Base64 is a third longer than what it carries.
             decoder: Decoder::new(Limits::with_event_bytes_max(options.piece_bytes_max.saturating_mul(3) / 2)),
+            chunk: Bytes::new(),
             frames: Frames::default(),
             phase: Phase::Idle,
             is_up_to_date: false,
@@ -210,12 +213,7 @@ impl Reader {
                     self.answered(answer);
                 }
                 Phase::Listening(response) => match next_chunk(response, self.options.read_timeout).await {
-                    Ok(chunk) => {
-                        if let Err(error) = self.decoder.push(&chunk) {
-                            let failed = Error::new(ErrorKind::EventTooLarge, error.to_string()).caused_by(error);
-                            self.end(ReadEnd::Failed(failed));
-                        }
-                    }
+                    Ok(chunk) => self.chunk = chunk,
                     Err(cause) => self.disconnected(Disconnect::Cut, cause),
                 },
                 Phase::Waiting(sleep) => {
@@ -249,9 +247,13 @@ impl Reader {
     /// Takes what the connection has brought, until something is to be said.
     fn take_items(&mut self) {
         while self.notices.is_empty() && matches!(self.phase, Phase::Listening(_)) {
-            let Some(item) = self.decoder.next() else { return };
+            let item = match next_item(&mut self.decoder, &mut self.chunk) {
+                Ok(Some(item)) => item,
+                Ok(None) => return,
+                Err(error) => return self.end(ReadEnd::Failed(error)),
+            };
             self.reconnect.progressed();
-            match item.into_owned() {
+            match item {
                 Item::Event(event) => match self.frames.take(&event) {
                     Frame::Nothing => {}
                     Frame::Piece(data, facts) => self.piece(data.into(), facts),

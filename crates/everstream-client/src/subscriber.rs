@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::{Buf as _, Bytes};
 use everstream_codec::{Decoder, Event, Item, Limits};
 use reqwest::header::CONTENT_LOCATION;
 use reqwest::{Client, Response, Url};
@@ -78,6 +79,8 @@ pub struct Subscriber {
     request: Request,
     options: SubscribeOptions,
     decoder: Decoder,
+    /// What has arrived and is not decoded yet.
+    chunk: Bytes,
     reconnect: Reconnect,
     phase: Phase,
 }
@@ -86,8 +89,6 @@ enum Phase {
     Idle,
     Connecting(Pin<Box<dyn Future<Output = Connection> + Send>>),
     Reading(Box<Response>),
-    /// The stream broke its bounds: what was complete is still handed out.
-    Broken(Error),
     Waiting(Pin<Box<Sleep>>),
     Ended,
 }
@@ -111,7 +112,7 @@ impl Subscriber {
     pub fn new(http: Client, request: Request, options: SubscribeOptions) -> Self {
         let decoder = Decoder::resuming(Limits::with_event_bytes_max(options.event_bytes_max), &options.last_event_id);
         let reconnect = Reconnect::new(options.reconnect.clone());
-        Self { http, request, options, decoder, reconnect, phase: Phase::Idle }
+        Self { http, request, options, decoder, chunk: Bytes::new(), reconnect, phase: Phase::Idle }
     }
 
     /// The id that the next connection presents.
@@ -139,18 +140,9 @@ impl Subscriber {
                     return Some(self.connected(connection));
                 }
                 Phase::Reading(response) => match next_chunk(response, self.options.read_timeout).await {
-                    Ok(chunk) => {
-                        if let Err(error) = self.decoder.push(&chunk) {
-                            let context = error.to_string();
-                            self.phase = Phase::Broken(Error::new(ErrorKind::EventTooLarge, context).caused_by(error));
-                        }
-                    }
+                    Ok(chunk) => self.chunk = chunk,
                     Err(cause) => return Some(self.disconnected(Disconnect::Cut, cause)),
                 },
-                Phase::Broken(error) => {
-                    let error = error.clone();
-                    return Some(self.end(End::Failed(error)));
-                }
                 Phase::Waiting(sleep) => {
                     sleep.as_mut().await;
                     self.phase = Phase::Idle;
@@ -165,9 +157,13 @@ impl Subscriber {
         if matches!(self.phase, Phase::Ended) {
             return None;
         }
-        while let Some(item) = self.decoder.next() {
+        loop {
+            let item = match next_item(&mut self.decoder, &mut self.chunk) {
+                Ok(item) => item?,
+                Err(error) => return Some(self.end(End::Failed(error))),
+            };
             self.reconnect.progressed();
-            match item.into_owned() {
+            match item {
                 Item::Event(event) => {
                     return Some(match Close::of(&event) {
                         Some(close) => self.end(End::Closed(close)),
@@ -180,7 +176,6 @@ impl Subscriber {
                 _ => {}
             }
         }
-        None
     }
 
     fn connected(&mut self, connection: Connection) -> Notice {
@@ -225,20 +220,28 @@ impl std::fmt::Debug for Phase {
             Self::Idle => "Idle",
             Self::Connecting(_) => "Connecting",
             Self::Reading(_) => "Reading",
-            Self::Broken(_) => "Broken",
             Self::Waiting(_) => "Waiting",
             Self::Ended => "Ended",
         })
     }
 }
 
+/// The next item of what has arrived; what it was made of is taken off `chunk`.
+pub(crate) fn next_item(decoder: &mut Decoder, chunk: &mut Bytes) -> Result<Option<Item<'static>>, Error> {
+    let mut rest = &chunk[..];
+    let item = decoder.next(&mut rest).map(|item| item.map(Item::into_owned));
+    let taken = chunk.len() - rest.len();
+    chunk.advance(taken);
+    item.map_err(|error| Error::new(ErrorKind::EventTooLarge, error.to_string()).caused_by(error))
+}
+
 /// The next bytes of a body; its end is an error, since an event stream has none before its last event.
-pub(crate) async fn next_chunk(response: &mut Response, timeout: Option<Duration>) -> Result<bytes::Bytes, Error> {
+pub(crate) async fn next_chunk(response: &mut Response, timeout: Option<Duration>) -> Result<Bytes, Error> {
     chunk(response, timeout).await?.ok_or_else(|| Error::new(ErrorKind::Unreachable, "the connection ended"))
 }
 
 /// The next bytes of a body; nothing at its end.
-pub(crate) async fn chunk(response: &mut Response, timeout: Option<Duration>) -> Result<Option<bytes::Bytes>, Error> {
+pub(crate) async fn chunk(response: &mut Response, timeout: Option<Duration>) -> Result<Option<Bytes>, Error> {
     let cut = |context: String| Error::new(ErrorKind::Unreachable, context);
     let chunk = match timeout {
         Some(limit) => match tokio::time::timeout(limit, response.chunk()).await {

@@ -1,25 +1,36 @@
 //! Bytes to events, for those who read them.
 
-mod assembly;
+mod block;
 
-use crate::event::Item;
+use std::borrow::Cow;
+
+use crate::event::{Event, Item};
 use crate::limits::{Limits, TooLarge};
-use crate::scan::Scanner;
-use assembly::Assembly;
+use crate::line;
+use crate::scan::{Found, Scanner};
+use block::{Kept, Lent, Step};
 
 /// An incremental decoder of `text/event-stream` (WHATWG 9.2.6).
 ///
-/// [`push`](Self::push) takes bytes as they arrive, [`next`](Self::next) hands out what they completed. An event that
-/// the stream does not finish with a blank line is never handed out. Bytes that are not UTF-8 become U+FFFD.
+/// [`next`](Self::next) takes bytes as they arrive, cut anywhere, and hands out what they complete. An event that the
+/// stream does not finish with a blank line is never handed out. Bytes that are not UTF-8 become U+FFFD.
 ///
-/// The decoder owns an unfinished event (at most [`Limits::event_bytes_max`] bytes) and what was not yet taken; drain
-/// it after each push to keep it at that.
+/// What lies whole within a chunk is lent from it. The decoder owns only an unfinished event, at most
+/// [`Limits::event_bytes_max`] bytes.
 #[derive(Debug, Default)]
 pub struct Decoder {
     limits: Limits,
     scanner: Scanner,
-    assembly: Assembly,
+    kept: Kept,
+    last_event_id: String,
     failed: bool,
+}
+
+/// What the end of a block makes of it.
+enum Outcome {
+    Event,
+    LastEventId,
+    Nothing,
 }
 
 impl Decoder {
@@ -32,57 +43,113 @@ impl Decoder {
     /// A decoder at the start of a stream that is read on from `last_event_id`: events without an id carry it.
     #[must_use]
     pub fn resuming(limits: Limits, last_event_id: &str) -> Self {
-        Self { assembly: Assembly::resuming(last_event_id), ..Self::new(limits) }
+        Self { last_event_id: last_event_id.to_owned(), ..Self::new(limits) }
     }
 
-    /// Takes the next bytes of the stream, cut anywhere.
+    /// The next item of the stream, with the bytes that it needed taken off the front of `chunk`. `None` once all of
+    /// them are taken and more are needed: call again with those that arrive next.
     ///
     /// # Errors
-    /// [`TooLarge`] when an event outgrows the limit. What was complete before it can still be taken; the decoder
-    /// refuses more bytes until [`reset`](Self::reset).
-    pub fn push(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
-        self.check(!self.failed)?;
-        self.assembly.forget_taken();
-        let mut rest = chunk;
-        while let Some(line) = self.scanner.next_line(&mut rest) {
-            if self.assembly.unfinished_len() + line.len() > self.limits.event_bytes_max {
-                return self.check(false);
+    /// [`TooLarge`] when an event outgrows the limit, behind all that was complete before it. From there on the
+    /// decoder takes nothing until [`reset`](Self::reset).
+    pub fn next<'item, 'chunk: 'item>(
+        &'item mut self,
+        chunk: &mut &'chunk [u8],
+    ) -> Result<Option<Item<'item>>, TooLarge> {
+        self.check()?;
+        self.kept.forget_taken();
+        let mut lent = Lent::default();
+        while let Some(found) = self.scanner.next_line(chunk) {
+            if self.kept.len_with(&lent) + found.bytes().len() > self.limits.event_bytes_max {
+                self.failed = true;
+                break;
             }
-            self.assembly.line(line);
+            let line = match found {
+                Found::Lent(line) => line,
+                Found::Held(line) => {
+                    if let Some(item) = self.kept.read_held(line) {
+                        return Ok(Some(item));
+                    }
+                    continue;
+                }
+            };
+            match self.kept.read(&mut lent, line) {
+                Step::More => {}
+                Step::End => match self.end(&lent) {
+                    Outcome::Event => return Ok(Some(self.event(lent))),
+                    Outcome::LastEventId => return Ok(Some(Item::LastEventId(Cow::Borrowed(&self.last_event_id)))),
+                    Outcome::Nothing => {
+                        self.kept.forget_taken();
+                        lent = Lent::default();
+                    }
+                },
+                Step::Comment(text) => {
+                    self.kept.keep(lent);
+                    return Ok(Some(Item::Comment(line::text(text))));
+                }
+                Step::ReconnectionTime(time) => {
+                    self.kept.keep(lent);
+                    return Ok(Some(Item::ReconnectionTime(time)));
+                }
+            }
         }
-        let unfinished = self.assembly.unfinished_len() + self.scanner.unfinished().len();
-        self.check(unfinished <= self.limits.event_bytes_max)
-    }
-
-    /// The next item, in the order of the stream; `None` when more bytes are needed.
-    #[expect(clippy::should_implement_trait, reason = "the item borrows from the decoder, which no Iterator allows")]
-    pub fn next(&mut self) -> Option<Item<'_>> {
-        self.assembly.take()
+        self.kept.keep(lent);
+        let unfinished = self.kept.len_with(&Lent::default()) + self.scanner.unfinished().len();
+        self.failed |= unfinished > self.limits.event_bytes_max;
+        self.check()?;
+        Ok(None)
     }
 
     /// The id to present when the stream is asked for again: that of the last item taken. Empty means none.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
-        self.assembly.last_event_id()
+        &self.last_event_id
     }
 
-    /// A new connection: the unfinished line and event are dropped, a byte order mark may come again. Items that were
-    /// not yet taken and the last event id stay.
+    /// A new connection: the unfinished line and event are dropped, a byte order mark may come again. The last event id
+    /// stays.
     pub fn reset(&mut self) {
         self.scanner.reset();
-        self.assembly.drop_unfinished();
+        self.kept.clear();
         self.failed = false;
     }
 
-    fn check(&mut self, within_limits: bool) -> Result<(), TooLarge> {
-        self.failed = !within_limits;
+    /// Ends a block: its id counts from here on.
+    fn end(&mut self, lent: &Lent<'_>) -> Outcome {
+        self.kept.is_taken = true;
+        let is_new_id = lent.id.or(self.kept.id.as_deref()).is_some_and(|id| {
+            let id = line::text(id);
+            let is_new = self.last_event_id != id;
+            if is_new {
+                self.last_event_id.clear();
+                self.last_event_id.push_str(&id);
+            }
+            is_new
+        });
+        match is_new_id {
+            _ if lent.data.is_some() || self.kept.has_data => Outcome::Event,
+            true => Outcome::LastEventId,
+            false => Outcome::Nothing,
+        }
+    }
+
+    fn event<'item>(&'item self, lent: Lent<'item>) -> Item<'item> {
+        let event_type = match lent.event_type.unwrap_or(&self.kept.event_type) {
+            [] => Cow::Borrowed("message"),
+            name => line::text(name),
+        };
+        let data = line::text(lent.data.unwrap_or(&self.kept.data));
+        Item::Event(Event { event_type, data, id: Cow::Borrowed(&self.last_event_id) })
+    }
+
+    const fn check(&self) -> Result<(), TooLarge> {
         if self.failed { Err(TooLarge { limit: self.limits.event_bytes_max }) } else { Ok(()) }
     }
 
-    /// Bytes searched, held or moved so far.
+    /// Bytes searched, held or copied so far.
     #[cfg(test)]
     fn visited(&self) -> usize {
-        self.scanner.visited + self.assembly.moved
+        self.scanner.visited + self.kept.copied
     }
 }
 

@@ -13,9 +13,8 @@
 //!
 //! let mut decoder = Decoder::new(Limits::default());
 //! let mut answer = String::new();
-//! for chunk in [b"data: Hel".as_slice(), b"lo\n\nda", b"ta: world\r\n\r\n"] {
-//!     decoder.push(chunk)?;
-//!     while let Some(item) = decoder.next() {
+//! for mut chunk in [b"data: Hel".as_slice(), b"lo\n\nda", b"ta: world\r\n\r\n"] {
+//!     while let Some(item) = decoder.next(&mut chunk)? {
 //!         if let Item::Event(event) = item {
 //!             answer.push_str(&event.data);
 //!         }

@@ -18,6 +18,7 @@ pub(crate) enum Line<'a> {
 }
 
 /// Reads a line. Only the first few bytes are looked at: a long line is visited by the scanner alone.
+#[inline]
 pub(crate) fn read(line: &[u8]) -> Line<'_> {
     if line.is_empty() {
         Line::Blank
@@ -36,6 +37,7 @@ pub(crate) fn read(line: &[u8]) -> Line<'_> {
     }
 }
 
+#[inline]
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     match line.strip_prefix(name)? {
         [] => Some(&[]),
@@ -57,7 +59,7 @@ pub(crate) fn reconnection_time(value: &[u8]) -> Option<Duration> {
 /// The bytes as text, with U+FFFD for what is not UTF-8. Valid text, which is nearly all there is, takes the standard
 /// library's check by words; its lossy conversion goes byte by byte.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
+    match simdutf8::basic::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
     }

@@ -18,9 +18,29 @@ pub(crate) struct Scanner {
     held: Vec<u8>,
     given: bool,
     after_cr: bool,
+    /// Nothing is held, no LF is to be dropped and no byte order mark may come: a line is what stands before the next
+    /// line end.
+    is_plain: bool,
     start: Start,
     #[cfg(test)]
     pub(crate) visited: usize,
+}
+
+/// A line without its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found<'held, 'chunk> {
+    /// It lies whole in the chunk.
+    Lent(&'chunk [u8]),
+    /// It began in an earlier chunk, so it was put together. Never empty.
+    Held(&'held [u8]),
+}
+
+impl<'line> Found<'line, 'line> {
+    pub(crate) const fn bytes(self) -> &'line [u8] {
+        match self {
+            Self::Lent(line) | Self::Held(line) => line,
+        }
+    }
 }
 
 /// How much of a leading byte order mark was seen. It is dropped only at the very start of a stream.
@@ -38,39 +58,70 @@ impl Default for Start {
 
 impl Scanner {
     /// Takes the next line off `rest`, or all of `rest` when no line ends in it.
-    pub(crate) fn next_line<'a, 'chunk: 'a>(&'a mut self, rest: &mut &'chunk [u8]) -> Option<&'a [u8]> {
+    #[inline]
+    pub(crate) fn next_line<'held, 'chunk>(&'held mut self, rest: &mut &'chunk [u8]) -> Option<Found<'held, 'chunk>> {
+        if !self.is_plain {
+            self.skip(rest);
+        }
+        if rest.is_empty() {
+            return None;
+        }
+        let found = self.find_end(rest).and_then(|end| rest.split_at_checked(end));
+        match found {
+            Some((line, [b'\n', after @ ..])) if self.is_plain => {
+                *rest = after;
+                Some(Found::Lent(line))
+            }
+            _ => self.next_odd_line(rest, found),
+        }
+    }
+
+    /// A line that began in an earlier chunk or ends in CR or not at all.
+    fn next_odd_line<'held, 'chunk>(
+        &'held mut self,
+        rest: &mut &'chunk [u8],
+        found: Option<(&'chunk [u8], &'chunk [u8])>,
+    ) -> Option<Found<'held, 'chunk>> {
+        let Some((line, [ending, after @ ..])) = found else {
+            self.hold(rest);
+            *rest = &[];
+            self.is_plain = false;
+            return None;
+        };
+        *rest = after;
+        self.after_cr = *ending == b'\r';
+        self.given = !self.held.is_empty();
+        self.is_plain = !self.given && !self.after_cr;
+        if !self.given {
+            return Some(Found::Lent(line));
+        }
+        self.hold(line);
+        Some(Found::Held(&self.held))
+    }
+
+    /// Leaves behind what is no part of the next line: the last one, a byte order mark, the LF of a CRLF.
+    fn skip(&mut self, rest: &mut &[u8]) {
         if self.given {
             self.given = false;
             empty(&mut self.held);
         }
         self.skip_bom(rest);
-        if self.after_cr
-            && let Some((first, after)) = rest.split_first()
-        {
-            self.after_cr = false;
-            if *first == b'\n' {
-                *rest = after;
-            }
-        }
-        let chunk = *rest;
-        let end = memchr2(b'\n', b'\r', chunk);
+        self.skip_lf(rest);
+        self.is_plain = self.start == Start::Past && !self.after_cr && self.held.is_empty();
+    }
+
+    #[inline]
+    fn find_end(&mut self, chunk: &[u8]) -> Option<usize> {
+        let end = match chunk {
+            // The end of every block, for which a search would cost more than it finds.
+            [b'\n' | b'\r', ..] => Some(0),
+            _ => memchr2(b'\n', b'\r', chunk),
+        };
         #[cfg(test)]
         {
             self.visited += end.map_or(chunk.len(), |end| end + 1);
         }
-        let Some((line, [ending, after @ ..])) = end.and_then(|end| chunk.split_at_checked(end)) else {
-            self.hold(chunk);
-            *rest = &[];
-            return None;
-        };
-        *rest = after;
-        self.after_cr = *ending == b'\r';
-        if self.held.is_empty() {
-            return Some(line);
-        }
-        self.hold(line);
-        self.given = true;
-        Some(&self.held)
+        end
     }
 
     /// The unfinished line.
@@ -83,6 +134,7 @@ impl Scanner {
         empty(&mut self.held);
         self.given = false;
         self.after_cr = false;
+        self.is_plain = false;
         self.start = Start::default();
     }
 
@@ -92,6 +144,18 @@ impl Scanner {
             self.visited += bytes.len();
         }
         self.held.extend_from_slice(bytes);
+    }
+
+    /// Drops the LF of a CRLF.
+    fn skip_lf(&mut self, rest: &mut &[u8]) {
+        if self.after_cr
+            && let Some((first, after)) = rest.split_first()
+        {
+            self.after_cr = false;
+            if *first == b'\n' {
+                *rest = after;
+            }
+        }
     }
 
     fn skip_bom(&mut self, rest: &mut &[u8]) {

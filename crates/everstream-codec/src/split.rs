@@ -62,7 +62,7 @@ impl Splitter {
         while !self.failed
             && let Some(line) = self.scanner.next_line(&mut rest)
         {
-            match self.block.line(line, self.source, self.limits) {
+            match self.block.line(line.bytes(), self.source, self.limits) {
                 Ok(split) => self.ready.extend(split),
                 Err(rejected) => self.reject(rejected),
             }

@@ -31,9 +31,8 @@ fn every_vector_decodes_as_it_says_however_it_is_cut() {
 fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Value> {
     let mut decoder = Decoder::new(Limits::default());
     let mut items = Vec::new();
-    for chunk in chunks {
-        decoder.push(chunk).unwrap();
-        while let Some(item) = decoder.next() {
+    for mut chunk in chunks {
+        while let Some(item) = decoder.next(&mut chunk).unwrap() {
             items.push(match item {
                 Item::Event(event) => json!({ "type": event.event_type, "data": event.data, "id": event.id }),
                 Item::Comment(text) => json!({ "comment": text }),

@@ -135,8 +135,8 @@ mod tests {
 
     fn event(event_type: &'static str, data: &'static str) -> Event<'static> {
         let mut decoder = everstream_codec::Decoder::default();
-        decoder.push(format!("event: {event_type}\ndata:{data}\n\n").as_bytes()).unwrap();
-        match decoder.next().unwrap().into_owned() {
+        let text = format!("event: {event_type}\ndata:{data}\n\n");
+        match decoder.next(&mut text.as_bytes()).unwrap().unwrap().into_owned() {
             everstream_codec::Item::Event(event) => event,
             other => panic!("{other:?}"),
         }

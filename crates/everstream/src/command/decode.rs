@@ -46,14 +46,22 @@ impl Decode {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(anyhow::Error::new(error).context("standard input cannot be read")),
             };
-            let pushed = decoder.push(chunk.get(..read).unwrap_or_default());
-            while let Some(item) = decoder.next() {
-                write(&mut lines, &item)?;
-            }
+            let written = write_all(&mut lines, &mut decoder, chunk.get(..read).unwrap_or_default());
             stdout.write_all(&lines)?;
             stdout.flush()?;
             lines.clear();
-            pushed.map_err(|error| anyhow::anyhow!("{error}; --max-event-bytes raises it"))?;
+            written?;
+        }
+    }
+}
+
+/// Writes what `chunk` completes; on an error, what came before it.
+fn write_all(lines: &mut Vec<u8>, decoder: &mut Decoder, mut chunk: &[u8]) -> anyhow::Result<()> {
+    loop {
+        match decoder.next(&mut chunk) {
+            Ok(Some(item)) => write(lines, &item)?,
+            Ok(None) => return Ok(()),
+            Err(error) => anyhow::bail!("{error}; --max-event-bytes raises it"),
         }
     }
 }

@@ -121,7 +121,7 @@ bench-smoke: need-build page ## Run every benchmark small and short: what must h
 	cargo build --locked --profile conformance --package everstream --package everstream-benches
 	$(dir $(CONFORMANCE_BINARY))bench smoke --server $(CONFORMANCE_BINARY)
 
-PEERS ?= durable-streams nchan node-durable-streams pushpin ursula
+PEERS ?= durable-streams litellm nchan nginx node-durable-streams pushpin ursula
 .PHONY: bench-peers
 bench-peers: need-build ## Install the servers that benchmarks compare with (PEERS="nchan pushpin" for some)
 	for name in $(PEERS); do scripts/peer.sh $$name; done

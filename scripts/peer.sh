@@ -7,13 +7,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 peers=$(realpath -m "${CARGO_TARGET_DIR:-target}")/peers
-names="durable-streams nchan node-durable-streams pushpin ursula"
+names="durable-streams litellm nchan nginx node-durable-streams pushpin ursula"
 
 # Where the program of a peer is once it is installed.
 program_of() {
   case $1 in
     durable-streams) echo "$peers/bin/durable-streams-server" ;;
-    nchan) echo /usr/sbin/nginx ;;
+    litellm) echo "$peers/litellm/bin/litellm" ;;
+    nchan | nginx) echo /usr/sbin/nginx ;;
     node-durable-streams) echo "$peers/node/node_modules/@durable-streams/server/package.json" ;;
     pushpin) echo /usr/bin/pushpin ;;
     ursula) echo "$peers/bin/ursula" ;;
@@ -31,7 +32,13 @@ install_peer() {
   echo "$1 is missing: installing it once" >&2
   case $1 in
     durable-streams) crate durable-streams 0.1.5 ;;
+    litellm)
+      scripts/need.sh python >&2
+      python3 -m venv "$peers/litellm"
+      "$peers/litellm/bin/pip" install --quiet --disable-pip-version-check "litellm[proxy]==1.106.2" >&2
+      ;;
     nchan) debian nginx-light libnginx-mod-nchan ;;
+    nginx) debian nginx-light ;;
     node-durable-streams)
       scripts/need.sh node >&2
       npm --prefix "$peers/node" --no-fund --no-audit --loglevel=error install --no-save @durable-streams/server@0.3.7 >&2

@@ -96,7 +96,7 @@ fn main() -> Result<()> {
             Command::Beside(definition) => run(&definition, &bench, record).await,
             Command::Smoke => smoke_all(&bench).await,
             Command::Bare => bare::serve(),
-            Command::Upstream => upstream::serve().await,
+            Command::Upstream => upstream::serve(),
             Command::Guard { program, arguments } => process::guard::stand(&program, &arguments),
         }
     })

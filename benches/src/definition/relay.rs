@@ -1,114 +1,154 @@
-//! Many answers at once through the relay. What must hold: every caller gets every token, in order.
+//! Many answers at once through a relay: ours, which keeps them, beside nginx and LiteLLM, which do not.
 
-use std::fs;
-use std::net::SocketAddr;
+mod answers;
+mod server;
+
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
 
+use self::answers::Answers;
+use self::server::Relayer;
 use super::{Bench, Definition};
-use crate::process::Process;
-use crate::result::{Latencies, Metric, OURS, Report, micros_each};
-use crate::subscriber::Subscriber;
+use crate::peer::Found;
+use crate::process::{Process, own_cpu};
+use crate::result::{Latencies, Metric, Report, micros_each};
 
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct Relay {
     /// Answers at the same time.
-    #[arg(long, default_value_t = 500)]
-    answers: u64,
+    #[arg(long, value_delimiter = ',', default_values_t = [500, 1_000])]
+    answers: Vec<usize>,
+    /// The same for LiteLLM and, beside it, for all; it takes a core for some fifty.
+    #[arg(long, default_value_t = 20)]
+    answers_beside_litellm: usize,
     /// Tokens per second and answer.
     #[arg(long, default_value_t = 40)]
     rate: u64,
     /// Seconds each answer takes.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 5)]
     seconds: u64,
     /// What an acknowledgement means.
     #[arg(long, default_value = "os")]
     durability: String,
+    /// How often each server has its turn.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
 }
 
 /// What the tokens of one run took.
 struct Outcome {
     cpu: Duration,
+    /// The callers' own.
+    own_cpu: Duration,
     latencies: Latencies,
+    resident_kib: u64,
 }
 
+/// The upstream and the callers with nothing between them.
+const DIRECT: &str = "no relay";
+
 const CPU: Metric = Metric::less("CPU per token", "µs");
+const CPU_CALLERS: Metric = Metric::fact("callers' own CPU", "µs");
+const ADDED_P50: Metric = Metric::less("added p50", "ms");
+const ADDED_P99: Metric = Metric::less("added p99", "ms");
+const P50: Metric = Metric::fact("p50", "ms");
+const P99: Metric = Metric::fact("p99", "ms");
+const RESIDENT: Metric = Metric::less("resident", "MiB");
 
 impl Definition for Relay {
     const NAME: &'static str = "relay";
-    const HOLDS: &'static str = "every caller gets every token, in order";
+    const HOLDS: &'static str = "every caller gets every token, in order, and the answer's own end";
 
     fn workload(&self) -> String {
-        let Self { answers, rate, seconds, durability } = self;
-        format!("{answers} answers at once, {rate} tokens/s each for {seconds} s, durability {durability}")
+        let Self { answers, answers_beside_litellm, rate, seconds, durability, .. } = self;
+        format!(
+            "{answers:?} answers at once ({answers_beside_litellm} beside LiteLLM), {rate} tokens/s each for {seconds} s, \
+             durability {durability}; latency is added to that of the same callers and upstream without a relay"
+        )
     }
 
     fn smoke() -> Self {
-        Self { answers: 8, rate: 40, seconds: 1, durability: "os".to_owned() }
+        let durability = "os".to_owned();
+        Self { answers: vec![8], answers_beside_litellm: 2, rate: 40, seconds: 1, durability, rounds: 1 }
     }
 
     async fn measure(&self, bench: &Bench) -> Result<Report> {
         let mut report = Report::default();
-        let case = format!("{} × {}/s", self.answers, self.rate);
-        let upstream = Process::start_own("upstream")?;
-        let path = format!("/v1/chat/completions?rate={}&tokens={}", self.rate, self.tokens());
-        // What the load generator and its upstream take alone.
-        let mut direct = measure(&upstream, &path, self).await?;
-        report.entry(&case, "direct").add_latencies(&mut direct.latencies);
-
-        let directory = tempfile::tempdir()?;
-        let config = directory.path().join("everstream.toml");
-        fs::write(&config, format!("[upstreams.bench]\nmount = \"/bench\"\nurl = \"http://{}\"\n", upstream.address))?;
-        let data_dir = directory.path().join("data");
-        let (config, data_dir) = (config.to_str().context("an odd path")?, data_dir.to_str().context("an odd path")?);
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--config", config, "--data-dir", data_dir];
-        let process = Process::start(&bench.server, &[&arguments[..], &["--durability", &self.durability]].concat())?;
-        let mut relayed = measure(&process, &format!("/bench{path}"), self).await?;
-        report
-            .entry(&case, OURS)
-            .add(CPU, micros_each(relayed.cpu, self.answers * self.tokens()))
-            .add_latencies(&mut relayed.latencies)
-            .add(Metric::less("resident", "MiB"), process.resident_kib()? as f64 / 1024.0);
+        let usual = [Relayer::Everstream, Relayer::Nginx { workers: "auto" }, Relayer::Nginx { workers: "1" }];
+        for &answers in &self.answers {
+            self.compare(&mut report, bench, answers, &usual)?;
+        }
+        if !matches!(bench.peers.find(Relayer::LiteLlm.peer())?, Found::NotWanted) {
+            let all = [Relayer::Everstream, Relayer::Nginx { workers: "auto" }, Relayer::LiteLlm];
+            self.compare(&mut report, bench, self.answers_beside_litellm, &all)?;
+        }
         Ok(report)
     }
 }
 
 impl Relay {
+    /// Measures each relay that there is with so many answers at once.
+    fn compare(&self, report: &mut Report, bench: &Bench, answers: usize, relays: &[Relayer]) -> Result<()> {
+        let case = format!("{answers} answers");
+        for _ in 0..self.rounds {
+            let upstream = Process::start_own("upstream")?;
+            let path = format!("/rate={}/tokens={}/v1/chat/completions", self.rate, self.tokens());
+            let mut direct = self.ask(&upstream, &path, answers)?;
+            report
+                .entry(&case, DIRECT)
+                .add(P50, direct.latencies.quantile_ms(0.5))
+                .add(P99, direct.latencies.quantile_ms(0.99))
+                .add(CPU_CALLERS, micros_each(direct.own_cpu, direct.latencies.len()));
+            for relay in relays {
+                let program = match relay.program(bench)? {
+                    Found::At(program) => program,
+                    Found::NotWanted => continue,
+                    Found::Missing(reason) => {
+                        report.leave_out(&case, relay.name(), reason);
+                        continue;
+                    }
+                };
+                let running = relay.start(&program, upstream.address, &path, &self.durability)?;
+                let outcome = self.ask(&running.process, &running.path, answers)?;
+                add(report, &case, relay.name(), outcome, &mut direct.latencies);
+            }
+        }
+        Ok(())
+    }
+
     /// Of one answer.
     fn tokens(&self) -> u64 {
         self.rate * self.seconds
     }
+
+    /// Asks for every answer, spread over a second, and reads each to its end.
+    fn ask(&self, process: &Process, path: &str, answers: usize) -> Result<Outcome> {
+        let body = r#"{"model":"bench","stream":true,"messages":[{"role":"user","content":"go"}]}"#;
+        let (address, length) = (process.address, body.len());
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAuthorization: Bearer none\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let (spread, time) = (Duration::from_secs(1), Duration::from_secs(self.seconds));
+        let callers = Answers { address, request, count: answers, tokens: self.tokens(), spread, time };
+        let (cpu_before, own_before) = (process.cpu()?, own_cpu()?);
+        let latencies = callers.read()?;
+        let cpu = process.cpu()?.saturating_sub(cpu_before);
+        let own_cpu = own_cpu()?.saturating_sub(own_before);
+        Ok(Outcome { cpu, own_cpu, latencies, resident_kib: process.resident_kib()? })
+    }
 }
 
-/// Starts every answer, spread over a second, and reads each to its end.
-async fn measure(process: &Process, path: &str, workload: &Relay) -> Result<Outcome> {
-    let body = r#"{"model":"bench","stream":true,"messages":[{"role":"user","content":"go"}]}"#;
-    let (address, length): (SocketAddr, usize) = (process.address, body.len());
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
-    let tokens = workload.tokens();
-    let deadline = Instant::now() + Duration::from_secs(workload.seconds + 30);
-    let cpu_before = process.cpu()?;
-    let mut readers = JoinSet::new();
-    for answer in 0..workload.answers {
-        let request = request.clone();
-        let start = Instant::now() + Duration::from_secs(1) * u32::try_from(answer)? / u32::try_from(workload.answers)?;
-        readers.spawn(async move {
-            tokio::time::sleep_until(start).await;
-            let mut subscriber = Subscriber::open(address, &request).await?;
-            ensure!(subscriber.read_until(tokens).await?, "an answer was cut off at token {}", subscriber.next);
-            Ok(subscriber.latencies)
-        });
-    }
-    let mut latencies = Latencies::default();
-    while let Some(read) = timeout_at(deadline, readers.join_next()).await.context("answers are late")? {
-        latencies.merge(read??);
-    }
-    Ok(Outcome { cpu: process.cpu()?.saturating_sub(cpu_before), latencies })
+fn add(report: &mut Report, case: &str, name: String, mut outcome: Outcome, direct: &mut Latencies) {
+    let (p50, p99) = (outcome.latencies.quantile_ms(0.5), outcome.latencies.quantile_ms(0.99));
+    report
+        .entry(case, name)
+        .add(CPU, micros_each(outcome.cpu, outcome.latencies.len()))
+        .add(ADDED_P50, p50 - direct.quantile_ms(0.5))
+        .add(ADDED_P99, p99 - direct.quantile_ms(0.99))
+        .add(RESIDENT, outcome.resident_kib as f64 / 1024.0)
+        .add(CPU_CALLERS, micros_each(outcome.own_cpu, outcome.latencies.len()));
 }

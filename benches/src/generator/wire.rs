@@ -107,9 +107,14 @@ impl Connection {
             if self.fill()? == 0 {
                 return Ok(());
             }
+            // A socket that filled less than the room has no more, and says so when it has.
+            let has_all = self.filled < self.input.len();
             let done = see(self.input.get(..self.filled).unwrap_or_default())?;
             self.input.copy_within(done..self.filled, 0);
             self.filled -= done;
+            if has_all {
+                return Ok(());
+            }
         }
     }
 

@@ -17,6 +17,10 @@ impl Latencies {
         self.nanos.extend(other.nanos);
     }
 
+    pub(crate) fn len(&self) -> u64 {
+        self.nanos.len() as u64
+    }
+
     /// The latency that `share` (0 to 1) of all stay below or at, in milliseconds.
     pub(crate) fn quantile_ms(&mut self, share: f64) -> f64 {
         self.nanos.sort_unstable();

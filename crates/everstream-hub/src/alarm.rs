@@ -17,11 +17,11 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// Wakes tasks of the alarm's runtime from anywhere.
-    pub(crate) fn ring(&self, mut wakers: Vec<Waker>) {
-        if wakers.len() == 1 {
+    fn ring(&self, wakers: Few<Waker>) {
+        if wakers.others.is_empty() {
             return wakers.into_iter().for_each(Waker::wake);
         }
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).append(&mut wakers);
+        self.due.lock().unwrap_or_else(PoisonError::into_inner).extend(wakers);
         self.bell.notify_one();
     }
 
@@ -58,11 +58,18 @@ impl Waiter {
     }
 }
 
-/// The wakers that one publish found, by the runtime they belong to.
+/// The wakers that one publish found, by the runtime they belong to. The first of each kind takes no memory of its own:
+/// mostly there is one for each runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
-    here: Vec<Waker>,
-    elsewhere: Vec<(Arc<Alarm>, Vec<Waker>)>,
+    here: Few<Waker>,
+    elsewhere: Few<(Arc<Alarm>, Few<Waker>)>,
+}
+
+#[derive(Debug)]
+struct Few<T> {
+    first: Option<T>,
+    others: Vec<T>,
 }
 
 impl Wakers {
@@ -75,9 +82,14 @@ impl Wakers {
                 wakers.here.push(waker);
                 continue;
             }
-            match wakers.elsewhere.iter_mut().find(|(alarm, _)| Arc::ptr_eq(alarm, &waiter.alarm)) {
+            let known = wakers.elsewhere.iter_mut().find(|(alarm, _)| Arc::ptr_eq(alarm, &waiter.alarm));
+            match known {
                 Some((_, group)) => group.push(waker),
-                None => wakers.elsewhere.push((Arc::clone(&waiter.alarm), vec![waker])),
+                None => {
+                    let mut group = Few::default();
+                    group.push(waker);
+                    wakers.elsewhere.push((Arc::clone(&waiter.alarm), group));
+                }
             }
         }
         wakers
@@ -89,5 +101,33 @@ impl Wakers {
             alarm.ring(group);
         }
         self.here.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<T> Few<T> {
+    fn push(&mut self, item: T) {
+        match self.first {
+            None => self.first = Some(item),
+            Some(_) => self.others.push(item),
+        }
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.others)
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, others: Vec::new() }
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.others)
     }
 }

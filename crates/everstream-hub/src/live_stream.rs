@@ -2,7 +2,6 @@
 
 pub(crate) mod sequence;
 
-use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
@@ -65,8 +64,9 @@ struct State {
     stream_seq: Option<StreamSeq>,
     /// How many producers have appended.
     producers: u64,
-    /// One per subscription.
+    /// One per subscription, however many subscribers it stands for.
     waiters: Slab<Waiter>,
+    subscribers: usize,
     plan: Plan,
 }
 
@@ -119,6 +119,7 @@ impl LiveStream {
             stream_seq: head.stream_seq,
             producers: head.producers,
             waiters: Slab::new(),
+            subscribers: 0,
             plan,
         };
         Self {
@@ -145,7 +146,7 @@ impl LiveStream {
     }
 
     /// Shares the frames that are due at `from`, or leaves the waker in `slot`.
-    pub(crate) fn look(&self, from: Offset, slot: usize, cx: &Context<'_>, frames: &mut VecDeque<Bytes>) -> Found {
+    pub(crate) fn look(&self, from: Offset, slot: usize, cx: &Context<'_>, frames: &mut impl Extend<Bytes>) -> Found {
         self.find(slot, cx, |state| state.ring.share(from, frames))
     }
 
@@ -211,15 +212,16 @@ impl LiveStream {
         self.state().batches.as_ref()?.encode(record_bytes)
     }
 
-    /// Makes room for one more subscription.
+    /// Makes room for one more subscriber.
     pub(crate) fn enter(&self, alarm: &Arc<Alarm>, subscribers_max: usize) -> Result<usize, Error> {
         let mut state = self.state();
-        if state.waiters.len() >= subscribers_max {
+        if state.subscribers >= subscribers_max {
             let context = format!("stream {} has {subscribers_max} subscribers, as many as it may have", self.name);
             return Err(Error::new(ErrorKind::Overloaded, context));
         }
+        state.subscribers += 1;
         let slot = state.waiters.insert(Waiter::new(Arc::clone(alarm)));
-        let is_first = state.waiters.len() == 1;
+        let is_first = state.subscribers == 1;
         drop(state);
         if is_first {
             self.audience.notify_waiters();
@@ -227,12 +229,21 @@ impl LiveStream {
         Ok(slot)
     }
 
-    /// The subscription of `slot` is over.
-    pub(crate) fn leave(&self, slot: usize) {
+    /// A slot for a subscriber that is here already.
+    pub(crate) fn split(&self, alarm: &Arc<Alarm>) -> usize {
+        self.state().waiters.insert(Waiter::new(Arc::clone(alarm)))
+    }
+
+    /// So many subscribers are gone, and with them `slot` if it is given; others may have taken over those of a slot.
+    pub(crate) fn leave(&self, slot: Option<usize>, subscribers: usize) {
         let mut state = self.state();
-        state.waiters.try_remove(slot);
-        let is_last = state.waiters.is_empty();
-        if is_last {
+        if let Some(slot) = slot {
+            state.waiters.try_remove(slot);
+        }
+        let had_some = state.subscribers > 0;
+        state.subscribers = state.subscribers.saturating_sub(subscribers);
+        let is_last = had_some && state.subscribers == 0;
+        if state.waiters.is_empty() {
             state.ring.clear();
         }
         drop(state);
@@ -348,7 +359,7 @@ impl LiveStream {
     }
 
     pub(crate) fn subscribers(&self) -> usize {
-        self.state().waiters.len()
+        self.state().subscribers
     }
 
     pub(crate) fn held(&self) -> Held {
@@ -359,7 +370,7 @@ impl LiveStream {
     /// First offset held, tail, bytes ever appended, end, subscribers: one consistent look.
     pub(crate) fn snapshot(&self) -> (Offset, Offset, u64, Option<End>, usize) {
         let state = self.state();
-        (state.first, state.ring.tail(), state.bytes, state.end.clone(), state.waiters.len())
+        (state.first, state.ring.tail(), state.bytes, state.end.clone(), state.subscribers)
     }
 
     /// How long this stream may stay unused, if use keeps it alive.

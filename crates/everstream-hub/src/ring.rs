@@ -58,7 +58,7 @@ impl Ring {
 
     /// Shares the frames from `from` on with a subscriber and says how many there were; `None` if the ring has lost that
     /// offset.
-    pub(crate) fn share(&self, from: Offset, frames: &mut VecDeque<Bytes>) -> Option<u64> {
+    pub(crate) fn share(&self, from: Offset, frames: &mut impl Extend<Bytes>) -> Option<u64> {
         let skip = usize::try_from(from.0.checked_sub(self.first().0)?).ok()?;
         let due = self.frames.len().checked_sub(skip)?;
         frames.extend(self.frames.range(skip..).cloned());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use everstream_log::{
-    CloseReason, Closure, Epoch, ForkedFrom, Offset, ProducerState, ReadLimit, Record, Sequencing, Settings,
+    CloseReason, Closure, Epoch, ForkedFrom, Offset, ProducerState, ReadLimit, Record, Sequencing, Settings, StreamKey,
     StreamName, StreamSeq, Timestamp,
 };
 use tokio::sync::oneshot;
@@ -144,6 +144,12 @@ impl Stream {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.live.epoch
+    }
+
+    /// Tells incarnations of streams apart, for a table of them.
+    #[must_use]
+    pub fn key(&self) -> StreamKey {
+        self.live.key
     }
 
     /// What was fixed at its making.

@@ -1,6 +1,5 @@
 //! One reader of a live stream: catch-up, live, ended.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -21,9 +20,14 @@ mod in_batches;
 
 /// One reader of a live stream. It is an offset and a waker: what it has not read is in the ring or in the log, never in
 /// a queue of its own.
+///
+/// It may stand for many subscribers that are at the same offset, so that they cost one wake-up for each publish: see
+/// [`Subscription::absorb`].
 pub struct Subscription {
     stream: Stream,
     slot: usize,
+    /// How many subscribers it stands for.
+    subscribers: usize,
     next: Offset,
     reading: Option<Reading>,
 }
@@ -54,7 +58,41 @@ enum Step {
 impl Subscription {
     pub(crate) fn new(stream: Stream, from: Offset) -> Result<Self, Error> {
         let slot = stream.live.enter(&stream.hub.home.alarm, stream.hub.shared.config.subscribers_per_stream_max)?;
-        Ok(Self { stream, slot, next: from, reading: None })
+        Ok(Self { stream, slot, subscribers: 1, next: from, reading: None })
+    }
+
+    /// Stands for the subscribers of `other`, too, which has to be at the same offset of the same stream: none of them is
+    /// missing from the stream's count meanwhile. One that is elsewhere comes back.
+    ///
+    /// # Errors
+    /// `other`, unchanged.
+    pub fn absorb(&mut self, mut other: Self) -> Result<(), Self> {
+        if !Arc::ptr_eq(&self.stream.live, &other.stream.live) || self.next != other.next {
+            return Err(other);
+        }
+        self.subscribers += std::mem::take(&mut other.subscribers);
+        Ok(())
+    }
+
+    /// Lets go one of its subscribers, which goes on by itself from `at`.
+    #[must_use]
+    pub fn split(&mut self, at: Offset) -> Self {
+        let slot = self.stream.live.split(&self.stream.hub.home.alarm);
+        self.subscribers = self.subscribers.saturating_sub(1);
+        Self { stream: self.stream.clone(), slot, subscribers: 1, next: at, reading: None }
+    }
+
+    /// One of its subscribers is gone.
+    pub fn shed(&mut self) {
+        self.subscribers = self.subscribers.saturating_sub(1);
+        self.stream.live.leave(None, 1);
+        self.stream.hub.shared.touch(&self.stream.live);
+    }
+
+    /// Whether it reads the log: it is behind what is in memory.
+    #[must_use]
+    pub const fn is_catching_up(&self) -> bool {
+        self.reading.is_some()
     }
 
     /// The offset of the next record to be delivered.
@@ -73,12 +111,12 @@ impl Subscription {
     ///
     /// # Cancel safety
     /// Safe: nothing is taken before it is delivered.
-    pub async fn next(&mut self, frames: &mut VecDeque<Bytes>) -> Delivery {
+    pub async fn next(&mut self, frames: &mut impl Extend<Bytes>) -> Delivery {
         poll_fn(|cx| self.poll_next(cx, frames)).await
     }
 
     /// As [`Subscription::next`], for a caller that polls.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>, frames: &mut VecDeque<Bytes>) -> Poll<Delivery> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>, frames: &mut impl Extend<Bytes>) -> Poll<Delivery> {
         let step = ready!(self.poll_step(cx, |this, cx| this.stream.live.look(this.next, this.slot, cx, frames)));
         Poll::Ready(match step {
             Step::Shared(records) => {
@@ -160,7 +198,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.stream.live.leave(self.slot);
+        self.stream.live.leave(Some(self.slot), self.subscribers);
         self.stream.hub.shared.touch(&self.stream.live);
     }
 }

@@ -1,5 +1,6 @@
 //! A reader that takes the records in batches.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -7,20 +8,22 @@ use everstream_log::Offset;
 
 use super::{Delivery, Step, Subscription};
 use crate::batch::{Batch, DueBatch, EncodeBatch};
+use crate::live_stream::LiveStream;
 use crate::stream::Stream;
 
 /// A [`Subscription`] in batches: at the tail those that the writer encoded, shared by all who follow; behind it what a
 /// read of the log brought, as one batch.
 #[derive(Debug)]
 pub struct BatchSubscription {
+    /// Let go first: the batches go with the last who follows in them.
+    following: Following,
     subscription: Subscription,
     encode: EncodeBatch,
 }
 
 impl BatchSubscription {
     pub(crate) fn new(subscription: Subscription, encode: EncodeBatch) -> Self {
-        subscription.stream.live.follow(encode);
-        Self { subscription, encode }
+        Self { following: Following::new(&subscription.stream, encode), subscription, encode }
     }
 
     /// The offset of the next record to be delivered.
@@ -33,6 +36,32 @@ impl BatchSubscription {
     #[must_use]
     pub const fn stream(&self) -> &Stream {
         self.subscription.stream()
+    }
+
+    /// As [`Subscription::absorb`].
+    ///
+    /// # Errors
+    /// `other`, unchanged.
+    pub fn absorb(&mut self, other: Self) -> Result<(), Self> {
+        let Self { following, subscription, encode } = other;
+        self.subscription.absorb(subscription).map_err(|subscription| Self { following, subscription, encode })
+    }
+
+    /// As [`Subscription::split`].
+    #[must_use]
+    pub fn split(&mut self, at: Offset) -> Self {
+        Self::new(self.subscription.split(at), self.encode)
+    }
+
+    /// As [`Subscription::shed`].
+    pub fn shed(&mut self) {
+        self.subscription.shed();
+    }
+
+    /// As [`Subscription::is_catching_up`].
+    #[must_use]
+    pub const fn is_catching_up(&self) -> bool {
+        self.subscription.is_catching_up()
     }
 
     /// Waits for the next delivery; its batches are handed to `take`, in order. It must not touch the stream, which is
@@ -66,8 +95,19 @@ impl BatchSubscription {
     }
 }
 
-impl Drop for BatchSubscription {
+/// One that follows in batches.
+#[derive(Debug)]
+struct Following(Arc<LiveStream>);
+
+impl Following {
+    fn new(stream: &Stream, encode: EncodeBatch) -> Self {
+        stream.live.follow(encode);
+        Self(Arc::clone(&stream.live))
+    }
+}
+
+impl Drop for Following {
     fn drop(&mut self) {
-        self.subscription.stream.live.unfollow();
+        self.0.unfollow();
     }
 }

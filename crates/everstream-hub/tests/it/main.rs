@@ -11,6 +11,7 @@ mod appender;
 mod batches;
 mod fork;
 mod lifetime;
+mod many;
 mod producer;
 mod random;
 mod random_fork;

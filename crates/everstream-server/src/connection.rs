@@ -9,12 +9,14 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use everstream_hub::Tasks;
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, Parts};
@@ -28,7 +30,7 @@ use tower::ServiceExt;
 use crate::admission::Permit;
 use crate::config::Config;
 use crate::head::{FirstHead, HeadLimits, read_first};
-use crate::lane::{Ended, Events, Handover, MayBoard, Rider};
+use crate::lane::{Ended, Events, Handover, Lane, MayBoard, Onward, Peer, Rider};
 use crate::lawful;
 use crate::plain_append::{PlainAppends, Rest};
 use crate::problem::Problem;
@@ -45,6 +47,8 @@ pub(crate) struct Connections {
     pub(crate) limits: ConnectionLimits,
     /// Whether event streams leave hyper.
     pub(crate) is_lane_open: bool,
+    pub(crate) lane: Lane,
+    pub(crate) tasks: Tasks,
     pub(crate) draining: CancellationToken,
     pub(crate) cutoff: CancellationToken,
 }
@@ -72,63 +76,66 @@ impl Connections {
     ///
     /// # Cancel safety
     /// Dropped, it has dropped the connection.
-    pub(crate) async fn serve(&self, mut socket: TcpStream, peer: SocketAddr, permit: Permit) {
+    pub(crate) async fn serve(self: Arc<Self>, mut socket: TcpStream, peer: SocketAddr, permit: Permit) {
         let first = read_first(&mut socket, self.limits.head);
         let Some(first) = self.draining.run_until_cancelled(first).await else { return };
         let ended: Result<(), BoxError> = match first {
             Ok(FirstHead::Gone) => Ok(()),
             Ok(FirstHead::Refused(problem)) => refuse(socket, &problem).await.map_err(Into::into),
-            Ok(FirstHead::Whole(head)) => self.serve_whole(head, socket).await,
+            Ok(FirstHead::Whole(head)) => self.serve_whole(At::Requests(socket, head), permit).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = ended {
             // The other side's doing, nearly always: nothing for anybody to act on.
             tracing::debug!(%peer, error = &*error, "a connection broke");
         }
-        drop(permit);
     }
 
     /// Serves a connection whose first head is lawful: plain appends here, other requests by hyper, which gives the
-    /// connection back after a publisher's, and to the lane where an event stream begins.
-    async fn serve_whole(&self, head: Vec<u8>, mut socket: TcpStream) -> Result<(), BoxError> {
-        let mut unread = head;
+    /// connection back after a publisher's, and to the lane where an event stream begins. The permit goes where the
+    /// connection goes.
+    async fn serve_whole(self: &Arc<Self>, mut at: At, mut permit: Permit) -> Result<(), BoxError> {
         loop {
-            // Each on the heap: a connection is as small as what serves it, and on the lane there are many.
-            let bytes = match Box::pin(self.plain_appends.serve(unread, &mut socket)).await? {
-                Rest::Over => {
-                    self.cutoff.run_until_cancelled(linger(&mut socket)).await;
-                    return Ok(());
+            at = match at {
+                At::Requests(mut socket, unread) => {
+                    // Each on the heap: a connection is as small as what serves it.
+                    match Box::pin(self.plain_appends.serve(unread, &mut socket)).await? {
+                        Rest::Over => {
+                            self.cutoff.run_until_cancelled(linger(&mut socket)).await;
+                            return Ok(());
+                        }
+                        Rest::Other(bytes) => match Box::pin(self.serve_requests(bytes, socket)).await? {
+                            Some(at) => at,
+                            None => return Ok(()),
+                        },
+                    }
                 }
-                Rest::Other(bytes) => bytes,
+                At::Events(rider) => match self.cutoff.run_until_cancelled(rider).await {
+                    Some(Ended::MayJoin(socket, unread, events)) => {
+                        let onward: Arc<dyn Onward> = Arc::<Self>::clone(self);
+                        match events.join(Peer { socket, unread, permit }, &self.lane, &onward) {
+                            Ok(()) => return Ok(()),
+                            Err((peer, events)) => {
+                                permit = peer.permit;
+                                At::Events(Rider::new(peer.socket, peer.unread, events).alone())
+                            }
+                        }
+                    }
+                    Some(Ended::Clean(socket, unread)) if !self.draining.is_cancelled() => At::Requests(socket, unread),
+                    Some(Ended::Clean(mut socket, _) | Ended::Cut(mut socket)) => {
+                        self.cutoff.run_until_cancelled(linger(&mut socket)).await;
+                        return Ok(());
+                    }
+                    Some(Ended::Gone(error)) => return Err(error.into()),
+                    None => return Ok(()),
+                },
             };
-            let back = match Box::pin(self.serve_requests(bytes, socket)).await? {
-                Turn::Over => None,
-                Turn::Back(socket, unread) => Some((socket, unread)),
-                Turn::Boards(rider) => self.ride(rider).await?,
-            };
-            match back {
-                Some(back) => (socket, unread) = back,
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Serves an event stream to its end; gives back the socket and what was read ahead where another request may come.
-    async fn ride(&self, rider: Rider) -> io::Result<Option<(TcpStream, Vec<u8>)>> {
-        match self.cutoff.run_until_cancelled(rider).await {
-            Some(Ended::Clean(socket, unread)) if !self.draining.is_cancelled() => Ok(Some((socket, unread))),
-            Some(Ended::Clean(mut socket, _) | Ended::Cut(mut socket)) => {
-                self.cutoff.run_until_cancelled(linger(&mut socket)).await;
-                Ok(None)
-            }
-            Some(Ended::Gone(error)) => Err(error),
-            None => Ok(None),
         }
     }
 
     /// Has hyper serve requests until the connection ends, or is between two requests after a publisher's, or the head of
     /// an event stream is written: then it gives back the socket and what was read ahead.
-    async fn serve_requests(&self, unread: Vec<u8>, socket: TcpStream) -> hyper::Result<Turn> {
+    async fn serve_requests(&self, unread: Vec<u8>, socket: TcpStream) -> hyper::Result<Option<At>> {
         let traffic = Traffic::default();
         let handover = Handover::new(traffic.clone());
         let io = Rewound::new(unread, socket, traffic.clone());
@@ -144,20 +151,20 @@ impl Connections {
         // One token at a time: polling one takes locks that all connections share, and this is polled for every event.
         let ended = match self.draining.run_until_cancelled(turn(&mut connection)).await {
             Some(Hyper::Ended(ended)) => ended,
-            Some(stopped) => return Ok(take_back(connection, stopped)),
+            Some(stopped) => return Ok(Some(take_back(connection, stopped))),
             None => {
                 Pin::new(&mut connection).graceful_shutdown();
                 match self.cutoff.run_until_cancelled(turn(&mut connection)).await {
                     Some(Hyper::Ended(ended)) => ended,
-                    Some(stopped) => return Ok(take_back(connection, stopped)),
-                    None => return Ok(Turn::Over),
+                    Some(stopped) => return Ok(Some(take_back(connection, stopped))),
+                    None => return Ok(None),
                 }
             }
         };
         // Also after an error: hyper may have answered it, and an answer cut off by a reset is none.
         let (mut socket, _) = connection.into_parts().io.into_parts();
         self.cutoff.run_until_cancelled(linger(&mut socket)).await;
-        ended.map(|()| Turn::Over)
+        ended.map(|()| None)
     }
 
     fn builder(&self) -> http1::Builder {
@@ -172,14 +179,23 @@ impl Connections {
     }
 }
 
-/// What became of a connection in hyper's hands.
-enum Turn {
-    /// It is over.
-    Over,
-    /// It is between two requests; these bytes were read ahead.
-    Back(TcpStream, Vec<u8>),
-    /// The head of an event stream is written.
-    Boards(Rider),
+/// Where a connection stands.
+enum At {
+    /// Before a request; these bytes were read ahead.
+    Requests(TcpStream, Vec<u8>),
+    /// Within an event stream, behind its head.
+    Events(Rider),
+}
+
+impl Onward for Connections {
+    fn go_on(self: Arc<Self>, rider: Rider, permit: Permit) {
+        let tasks = self.tasks.clone();
+        drop(tasks.spawn(async move {
+            if let Err(error) = self.serve_whole(At::Events(rider), permit).await {
+                tracing::debug!(error = &*error, "a connection broke");
+            }
+        }));
+    }
 }
 
 /// Why hyper is left.
@@ -209,7 +225,7 @@ where
     }
 }
 
-fn take_back<S>(connection: ServedBy<S>, stopped: Hyper) -> Turn
+fn take_back<S>(connection: ServedBy<S>, stopped: Hyper) -> At
 where
     S: HttpService<Incoming, ResBody = Body>,
     S::Error: Into<BoxError>,
@@ -218,8 +234,8 @@ where
     let (socket, rest) = io.into_parts();
     let unread = [read_buf.as_ref(), &rest].concat();
     match stopped {
-        Hyper::HasBoarded(events) => Turn::Boards(Rider::new(socket, unread, events)),
-        Hyper::Ended(_) | Hyper::BetweenRequests => Turn::Back(socket, unread),
+        Hyper::HasBoarded(events) => At::Events(Rider::new(socket, unread, events)),
+        Hyper::Ended(_) | Hyper::BetweenRequests => At::Requests(socket, unread),
     }
 }
 

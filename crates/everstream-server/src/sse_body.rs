@@ -27,10 +27,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::lane;
 
 pub use pulse::PulseConfig;
-use pulse::{Beat, Pulse};
-pub use voice::{Dialect, Ending, Native, NativeStart, Source, Voice};
+use pulse::Term;
+pub(crate) use pulse::{Beat, Deadline, Pulse};
+pub use voice::{Dialect, Due, Ending, Native, NativeStart, Source, Unison, Verbatim, Voice};
 
 pub(crate) mod control;
+mod joining;
 mod pulse;
 mod voice;
 
@@ -77,19 +79,20 @@ impl<V: Voice> SseBody<V> {
     /// A body that carries `subscription` until its stream ends, its age is reached or `draining` is cancelled.
     pub fn new(subscription: V::Subscription, mut voice: V, config: PulseConfig, draining: &CancellationToken) -> Self {
         let due = voice.opening().into_iter().collect();
+        Self::with(subscription, voice, Pulse::start(config), draining, due)
+    }
+
+    fn with(
+        subscription: V::Subscription,
+        voice: V,
+        pulse: Pulse,
+        draining: &CancellationToken,
+        due: VecDeque<Bytes>,
+    ) -> Self {
         // A token of its own: one is asked at every event, under a lock that all subscribers would share.
         let draining = draining.child_token();
         let drained = Box::pin(draining.clone().cancelled_owned());
-        Self {
-            subscription,
-            voice,
-            pulse: Pulse::start(config),
-            draining,
-            drained,
-            aside: Dormancy::new(),
-            due,
-            phase: Phase::Open,
-        }
+        Self { subscription, voice, pulse, draining, drained, aside: Dormancy::new(), due, phase: Phase::Open }
     }
 
     /// Puts more into `due`, or moves to another phase.
@@ -101,8 +104,9 @@ impl<V: Voice> SseBody<V> {
         match delivery {
             Delivery::Frames => {
                 // On a busy stream there is no silence in which to notice that it is time to go.
-                if self.pulse.sent() == Some(Beat::AgeReached) || self.draining.is_cancelled() {
-                    self.part();
+                let beat = self.pulse.sent();
+                if beat.is_some() || self.draining.is_cancelled() {
+                    self.leave(beat);
                 }
             }
             Delivery::Ended(end) => {
@@ -132,9 +136,19 @@ impl<V: Voice> SseBody<V> {
             self.due.push_back(control::keep_alive());
             self.aside.rouse();
         } else {
-            self.part();
+            self.leave(beat);
         }
         Poll::Ready(())
+    }
+
+    /// Ends before the stream does: at the end of its time, or else because of a drain.
+    fn leave(&mut self, beat: Option<Beat>) {
+        if beat == Some(Beat::Over(Term::Admittance)) {
+            self.due.clear();
+            self.end(Ending { last_frame: None, is_clean: false });
+        } else {
+            self.part();
+        }
     }
 
     fn part(&mut self) {

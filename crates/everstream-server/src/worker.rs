@@ -3,9 +3,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use everstream_hub::Tasks;
 use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Permit;
 use crate::app::{App, router};
 use crate::connection::{ConnectionLimits, Connections};
+use crate::lane::Lane;
 use crate::plain_append::PlainAppends;
 
 /// Sockets that may wait for a worker; when all workers are that far behind, nothing is accepted.
@@ -40,38 +41,37 @@ pub(crate) struct Worker {
 /// When the machine gives no thread, no runtime or no HTTP client.
 pub(crate) fn start(number: usize, app: App, ended: CancellationToken) -> io::Result<Worker> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let app = {
+    let connections = {
         let _inside = runtime.enter();
-        app.on_this_runtime().map_err(io::Error::other)?
+        connections(app.on_this_runtime().map_err(io::Error::other)?)?
     };
     let (sender, arrivals) = mpsc::channel(SOCKETS_QUEUED_MAX);
     let thread = Builder::new().name(format!("worker-{number}")).spawn(move || {
-        let tasks = app.hub.tasks().clone();
-        let serving = serve_arrivals(arrivals, connections(app), tasks);
-        runtime.block_on(ended.run_until_cancelled(serving));
+        runtime.block_on(ended.run_until_cancelled(serve_arrivals(arrivals, connections)));
     })?;
     Ok(Worker { arrivals: sender, thread })
 }
 
-fn connections(app: App) -> Connections {
+fn connections(app: App) -> io::Result<Arc<Connections>> {
     let tasks = app.hub.tasks();
-    Connections {
+    Ok(Arc::new(Connections {
         limits: ConnectionLimits::new(&app.config),
         is_lane_open: app.config.lane,
+        lane: Lane::open(tasks)?,
+        tasks: tasks.clone(),
         draining: tasks.draining().clone(),
         cutoff: tasks.cutoff().clone(),
         plain_appends: PlainAppends::new(app.clone()),
         router: router(app),
-    }
+    }))
 }
 
 /// Never returns: connections go on when no more arrive.
-async fn serve_arrivals(mut arrivals: mpsc::Receiver<Arrival>, connections: Connections, tasks: Tasks) {
+async fn serve_arrivals(mut arrivals: mpsc::Receiver<Arrival>, connections: Arc<Connections>) {
     while let Some(Arrival { socket, peer, permit }) = arrivals.recv().await {
         match tokio::net::TcpStream::from_std(socket) {
             Ok(socket) => {
-                let connections = connections.clone();
-                drop(tasks.spawn(async move { connections.serve(socket, peer, permit).await }));
+                drop(connections.tasks.spawn(Arc::clone(&connections).serve(socket, peer, permit)));
             }
             Err(error) => tracing::warn!(%peer, %error, "an accepted connection could not be served"),
         }

@@ -12,7 +12,8 @@ use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, Method, Request, Version};
 use http_body::Frame;
 
-use super::{Events, Stowed};
+use super::Events;
+use super::response::Stowed;
 use crate::sse_body::Cut;
 use crate::traffic::Traffic;
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::pin::Pin;
@@ -21,7 +22,7 @@ const COPIED_BYTES_MAX: usize = 4 << 10;
 const GATHERED_BYTES_MAX: usize = 16 << 10;
 
 /// What a client may send while it is answered; more is left in the kernel.
-const UNREAD_BYTES_MAX: usize = 4 << 10;
+pub(super) const UNREAD_BYTES_MAX: usize = 4 << 10;
 
 /// The last chunk (RFC 9112, 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -37,7 +38,7 @@ thread_local! {
 /// Dropped, it has dropped the connection.
 pub(crate) struct Rider {
     socket: Option<TcpStream>,
-    events: Events,
+    events: Option<Events>,
     /// What the socket did not take.
     left: VecDeque<Bytes>,
     /// What the client sent meanwhile.
@@ -45,6 +46,8 @@ pub(crate) struct Rider {
     /// The socket is read only when it has something to say.
     hearing: Dormancy,
     is_over: Option<Over>,
+    /// Nobody to join was where it is: to be tried again once there is something new.
+    has_asked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +65,32 @@ pub(crate) enum Ended {
     Cut(TcpStream),
     /// The client has gone.
     Gone(io::Error),
+    /// Everything is written and the next to come is what others are told, too. The last are the events.
+    MayJoin(TcpStream, Vec<u8>, Events),
 }
 
 impl Rider {
     /// `unread` was read from `socket` behind the request.
     pub(crate) fn new(socket: TcpStream, unread: Vec<u8>, events: Events) -> Self {
-        let hearing = Dormancy::new();
-        Self { socket: Some(socket), events, left: VecDeque::new(), unread, hearing, is_over: None }
+        Self {
+            socket: Some(socket),
+            events: Some(events),
+            left: VecDeque::new(),
+            unread,
+            hearing: Dormancy::new(),
+            is_over: None,
+            has_asked: false,
+        }
+    }
+
+    /// One that has to write `left` first.
+    pub(crate) fn behind(self, left: VecDeque<Bytes>) -> Self {
+        Self { left, ..self }
+    }
+
+    /// One that could not join.
+    pub(crate) fn alone(self) -> Self {
+        Self { has_asked: true, ..self }
     }
 
     /// Gathers what is due and writes it, until there is nothing more or the socket takes nothing more.
@@ -99,7 +121,8 @@ impl Rider {
     /// Puts what is due into `gathered` and says whether events have to be waited for.
     fn gather(&mut self, gathered: &mut Vec<u8>, cx: &mut Context<'_>) -> bool {
         while gathered.len() < GATHERED_BYTES_MAX {
-            match self.events.as_mut().poll_frame(cx) {
+            let Some(events) = &mut self.events else { return true };
+            match Pin::new(&mut **events).poll_frame(cx) {
                 Poll::Pending => return true,
                 Poll::Ready(Some(Ok(frame))) => {
                     let Ok(frame) = frame.into_data() else { continue };
@@ -143,6 +166,13 @@ impl Rider {
         Poll::Ready(Ok(()))
     }
 
+    /// The events, if there is nothing left that this client has to be told by itself.
+    fn take_joining(&mut self) -> Option<Events> {
+        let has_asked = std::mem::take(&mut self.has_asked);
+        let is_here = self.left.is_empty() && self.is_over.is_none() && !has_asked;
+        self.events.take_if(|events| is_here && events.may_join())
+    }
+
     /// Resolves when the client has gone. What it sends is kept for later, within a bound.
     fn poll_gone(&mut self, socket: &TcpStream, cx: &Context<'_>) -> Poll<io::Error> {
         let Self { unread, hearing, .. } = self;
@@ -164,6 +194,12 @@ impl Rider {
     }
 }
 
+impl fmt::Debug for Rider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rider").field("socket", &self.socket).field("is_over", &self.is_over).finish_non_exhaustive()
+    }
+}
+
 impl Future for Rider {
     type Output = Ended;
 
@@ -174,9 +210,10 @@ impl Future for Rider {
             Poll::Ready(Ok(Over::Clean)) => Ended::Clean(socket, std::mem::take(&mut this.unread)),
             Poll::Ready(Ok(Over::Cut)) => Ended::Cut(socket),
             Poll::Ready(Err(error)) => Ended::Gone(error),
-            Poll::Pending => match this.poll_gone(&socket, cx) {
-                Poll::Ready(error) => Ended::Gone(error),
-                Poll::Pending => {
+            Poll::Pending => match (this.poll_gone(&socket, cx), this.take_joining()) {
+                (Poll::Ready(error), _) => Ended::Gone(error),
+                (Poll::Pending, Some(events)) => Ended::MayJoin(socket, std::mem::take(&mut this.unread), events),
+                (Poll::Pending, None) => {
                     this.socket = Some(socket);
                     return Poll::Pending;
                 }

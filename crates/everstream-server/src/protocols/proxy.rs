@@ -25,7 +25,6 @@ mod create;
 mod query;
 mod read;
 mod refusal;
-mod until;
 
 #[cfg(test)]
 mod tests;

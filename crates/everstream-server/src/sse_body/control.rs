@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// One line, no blank line after it: official SDKs make an event of a blank line once they have seen an id.
-pub(super) fn keep_alive() -> Bytes {
+pub(crate) fn keep_alive() -> Bytes {
     Bytes::from_static(b": keep-alive\n")
 }
 

@@ -17,6 +17,15 @@ pub trait Voice: Send + Unpin + 'static {
     /// The form in which it takes the stream's records.
     type Subscription: Source;
 
+    /// What it says as others do.
+    type Unison: Unison<Self::Subscription>;
+
+    /// What it says between the opening and the end, if that is no other than what others with such a voice are told.
+    fn unison(&self) -> Option<Self::Unison>;
+
+    /// It was told what others were, and now goes on by itself.
+    fn part_from(&mut self, _unison: &Self::Unison) {}
+
     /// What comes before the first event.
     fn opening(&mut self) -> Option<Bytes>;
 
@@ -42,6 +51,76 @@ pub trait Source: fmt::Debug + Send + Unpin + 'static {
 
     /// The offset of the next record to be delivered.
     fn next_offset(&self) -> Offset;
+
+    /// Whether it reads the log.
+    fn is_catching_up(&self) -> bool;
+
+    /// Stands for the subscribers of `other`, too.
+    ///
+    /// # Errors
+    /// `other`, which is elsewhere.
+    fn absorb(&mut self, other: Self) -> Result<(), Self>
+    where
+        Self: Sized;
+
+    /// Lets go one of its subscribers, which goes on by itself from `at`.
+    #[must_use]
+    fn split(&mut self, at: Offset) -> Self;
+
+    /// One of its subscribers is gone.
+    fn shed(&mut self);
+}
+
+/// A frame, and the offset it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// What goes over the wire.
+    pub bytes: Bytes,
+    /// The offset behind it. Frames of one batch lead to the same one.
+    pub next: Offset,
+}
+
+/// What a subscription brings, in words that are the same for all who are told.
+pub trait Unison<S>: Send + 'static {
+    /// Waits for the next delivery; its frames are pushed to the end of `due`, in order.
+    fn poll_next(&mut self, subscription: &mut S, cx: &mut Context<'_>, due: &mut VecDeque<Due>) -> Poll<Delivery>;
+
+    /// One more is told what this says from now on; it was told what `other` says.
+    fn join(&mut self, other: &Self);
+}
+
+/// Frames as they are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Verbatim;
+
+impl Unison<Subscription> for Verbatim {
+    fn poll_next(
+        &mut self,
+        subscription: &mut Subscription,
+        cx: &mut Context<'_>,
+        due: &mut VecDeque<Due>,
+    ) -> Poll<Delivery> {
+        let next = subscription.next_offset();
+        subscription.poll_next(cx, &mut Numbered { due, next })
+    }
+
+    fn join(&mut self, _other: &Self) {}
+}
+
+/// Gives frames their offsets: each is one record.
+struct Numbered<'a> {
+    due: &'a mut VecDeque<Due>,
+    next: Offset,
+}
+
+impl Extend<Bytes> for Numbered<'_> {
+    fn extend<I: IntoIterator<Item = Bytes>>(&mut self, frames: I) {
+        let Self { due, next } = self;
+        due.extend(frames.into_iter().map(|bytes| {
+            *next = next.plus(1);
+            Due { bytes, next: *next }
+        }));
+    }
 }
 
 impl Source for Subscription {
@@ -52,6 +131,22 @@ impl Source for Subscription {
     fn next_offset(&self) -> Offset {
         self.next_offset()
     }
+
+    fn is_catching_up(&self) -> bool {
+        self.is_catching_up()
+    }
+
+    fn absorb(&mut self, other: Self) -> Result<(), Self> {
+        self.absorb(other)
+    }
+
+    fn split(&mut self, at: Offset) -> Self {
+        self.split(at)
+    }
+
+    fn shed(&mut self) {
+        self.shed();
+    }
 }
 
 impl Source for BatchSubscription {
@@ -61,6 +156,22 @@ impl Source for BatchSubscription {
 
     fn next_offset(&self) -> Offset {
         self.next_offset()
+    }
+
+    fn is_catching_up(&self) -> bool {
+        self.is_catching_up()
+    }
+
+    fn absorb(&mut self, other: Self) -> Result<(), Self> {
+        self.absorb(other)
+    }
+
+    fn split(&mut self, at: Offset) -> Self {
+        self.split(at)
+    }
+
+    fn shed(&mut self) {
+        self.shed();
     }
 }
 
@@ -76,7 +187,8 @@ pub struct Ending {
 /// For an EventSource: reconnection time, first position, reset, close.
 #[derive(Debug)]
 pub struct Native {
-    start: NativeStart,
+    /// What to begin with.
+    opening: Option<Bytes>,
     retry: Duration,
     random: fastrand::Rng,
 }
@@ -101,13 +213,31 @@ impl NativeStart {
 impl Native {
     /// A voice that tells its client to wait about `retry` before it reconnects.
     #[must_use]
-    pub const fn new(start: NativeStart, retry: Duration, random: fastrand::Rng) -> Self {
-        Self { start, retry, random }
+    pub fn new(start: NativeStart, retry: Duration, mut random: fastrand::Rng) -> Self {
+        let opening = match start {
+            NativeStart::Position(position, reset) => {
+                let mut out = Vec::with_capacity(64);
+                control::retry(&mut out, jittered(retry, &mut random));
+                if let Some(reset) = reset {
+                    // Before the position: a client cut between the two still holds its old id, and is told again.
+                    control::reset(&mut out, reset);
+                }
+                control::position(&mut out, position);
+                Some(out.into())
+            }
+            NativeStart::CloseAlone => None,
+        };
+        Self { opening, retry, random }
     }
 }
 
 impl Voice for Native {
     type Subscription = Subscription;
+    type Unison = Verbatim;
+
+    fn unison(&self) -> Option<Verbatim> {
+        Some(Verbatim)
+    }
 
     fn poll_next(
         &mut self,
@@ -119,15 +249,7 @@ impl Voice for Native {
     }
 
     fn opening(&mut self) -> Option<Bytes> {
-        let NativeStart::Position(position, reset) = self.start else { return None };
-        let mut out = Vec::with_capacity(64);
-        control::retry(&mut out, jittered(self.retry, &mut self.random));
-        if let Some(reset) = reset {
-            // Before the position: a client cut between the two still holds its old id, and is told again.
-            control::reset(&mut out, reset);
-        }
-        control::position(&mut out, position);
-        Some(out.into())
+        self.opening.take()
     }
 
     fn ending(&mut self, end: &End, tail: EventId) -> Ending {
@@ -173,6 +295,11 @@ where
     F: FnMut(&End) -> Option<Bytes> + Send + Unpin + 'static,
 {
     type Subscription = Subscription;
+    type Unison = Verbatim;
+
+    fn unison(&self) -> Option<Verbatim> {
+        Some(Verbatim)
+    }
 
     fn poll_next(
         &mut self,

@@ -8,6 +8,7 @@ mod client;
 mod disk_full;
 mod drain;
 mod fork;
+mod groups;
 mod injection;
 mod kill;
 mod live_modes;

@@ -6,6 +6,7 @@ use it::{support, upstream};
 #[path = "../it"]
 mod it {
     mod drain;
+    mod groups;
     mod injection;
     mod resume_law;
     mod server_cases;

@@ -13,7 +13,6 @@ use http::{HeaderValue, Uri};
 use tower::ServiceExt;
 
 use super::query::Query;
-use super::until::Until;
 use super::{Reader, UPSTREAM_CONTENT_TYPE};
 use crate::access::Readable;
 use crate::app::App;
@@ -42,7 +41,8 @@ pub(super) async fn get(
     let Some(until) = until else { return Ok(response) };
     // A reader that follows live must not outlast its URL. Everything else is short.
     let left = Duration::from_millis(until.0.saturating_sub(now.0));
-    Ok(lane::rewrap(response, |events| Until::new(events, left)))
+    lane::cut_after(&response, left);
+    Ok(response)
 }
 
 /// What the stream says about itself: for trusted callers alone.

@@ -42,6 +42,11 @@ impl Cursor {
         self.floor
     }
 
+    /// For one who must be told no less than either.
+    pub(super) fn later(self, other: Self) -> Self {
+        Self { floor: self.floor.max(other.floor) }
+    }
+
     /// Whether what everybody is told at `now` will do for this client, too.
     pub(super) fn is_common(self, now: Timestamp) -> bool {
         self.floor <= at(now)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::response::Response;
 use bytes::Bytes;
 use everstream_hub::{BatchPlace, BatchSubscription, Delivery, DueBatch, End, EventId, Reset, Stream};
-use everstream_log::{Clock, Epoch};
+use everstream_log::{Clock, Epoch, Offset};
 use http::HeaderMap;
 
 use super::cursor::Cursor;
@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::protocols::streams::position::ReadFrom;
 use crate::protocols::streams::query::Query;
 use crate::protocols::streams::{head, not_acceptable, subscribe};
-use crate::sse_body::{self, Ending, PulseConfig, SseBody, Voice};
+use crate::sse_body::{self, Due, Ending, PulseConfig, SseBody, Unison, Voice};
 
 /// A subscription in batches from `offset`, or from the `Last-Event-ID` of an EventSource that comes back.
 pub(super) async fn get(
@@ -59,11 +59,17 @@ pub(super) async fn get(
 struct Batches {
     /// What to begin with.
     opening: Option<Bytes>,
+    words: Words,
+    retry: Duration,
+    random: fastrand::Rng,
+}
+
+/// Batches and what is said behind each.
+#[derive(Clone)]
+pub(super) struct Words {
     epoch: Epoch,
     cursor: Cursor,
     clock: Arc<dyn Clock>,
-    retry: Duration,
-    random: fastrand::Rng,
 }
 
 impl Batches {
@@ -80,7 +86,8 @@ impl Batches {
             // A client at the tail has to learn that it is there.
             wire::control(&mut opening, start, &Control::newest(start, cursor.tell(clock.now())));
         }
-        Self { opening: Some(opening.into()), epoch: stream.epoch(), cursor, clock, retry: app.config.retry, random }
+        let words = Words { epoch: stream.epoch(), cursor, clock };
+        Self { opening: Some(opening.into()), words, retry: app.config.retry, random }
     }
 
     fn retry_alone(&mut self) -> Bytes {
@@ -91,8 +98,63 @@ impl Batches {
     }
 }
 
+impl Words {
+    /// Waits for the next delivery; its frames are handed to `put` with the offset they lead to.
+    fn poll(
+        &mut self,
+        subscription: &mut BatchSubscription,
+        cx: &mut Context<'_>,
+        put: &mut dyn FnMut(Bytes, Offset),
+    ) -> Poll<Delivery> {
+        let now = self.clock.now();
+        let (epoch, cursor) = (self.epoch, &mut self.cursor);
+        subscription.poll_next(cx, &mut |batch: DueBatch| {
+            let id = EventId::new(epoch, batch.next);
+            let own = match batch.place {
+                BatchPlace::Newest if cursor.is_common(batch.frame.at) => {
+                    cursor.tell(batch.frame.at);
+                    return put(batch.frame.whole, batch.next);
+                }
+                BatchPlace::Newest => Control::newest(id, cursor.tell(now)),
+                BatchPlace::Amid => Control::amid(id, cursor.tell(now)),
+                // Its control event is that of the end.
+                BatchPlace::Last => return put(batch.frame.data, batch.next),
+            };
+            let mut control = Vec::with_capacity(160);
+            wire::control(&mut control, id, &own);
+            put(batch.frame.data, batch.next);
+            put(control.into(), batch.next);
+        })
+    }
+}
+
+impl Unison<BatchSubscription> for Words {
+    fn poll_next(
+        &mut self,
+        subscription: &mut BatchSubscription,
+        cx: &mut Context<'_>,
+        due: &mut VecDeque<Due>,
+    ) -> Poll<Delivery> {
+        self.poll(subscription, cx, &mut |bytes, next| due.push_back(Due { bytes, next }))
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.cursor = self.cursor.later(other.cursor);
+    }
+}
+
 impl Voice for Batches {
     type Subscription = BatchSubscription;
+    type Unison = Words;
+
+    /// Not one that is told a cursor ahead of the clock's.
+    fn unison(&self) -> Option<Words> {
+        self.words.cursor.is_common(self.words.clock.now()).then(|| self.words.clone())
+    }
+
+    fn part_from(&mut self, unison: &Words) {
+        self.words.join(unison);
+    }
 
     fn opening(&mut self) -> Option<Bytes> {
         self.opening.take()
@@ -104,24 +166,7 @@ impl Voice for Batches {
         cx: &mut Context<'_>,
         due: &mut VecDeque<Bytes>,
     ) -> Poll<Delivery> {
-        let now = self.clock.now();
-        let (epoch, cursor) = (self.epoch, &mut self.cursor);
-        subscription.poll_next(cx, &mut |batch: DueBatch| {
-            let id = EventId::new(epoch, batch.next);
-            let own = match batch.place {
-                BatchPlace::Newest if cursor.is_common(batch.frame.at) => {
-                    cursor.tell(batch.frame.at);
-                    return due.push_back(batch.frame.whole);
-                }
-                BatchPlace::Newest => Control::newest(id, cursor.tell(now)),
-                BatchPlace::Amid => Control::amid(id, cursor.tell(now)),
-                // Its control event is that of the end.
-                BatchPlace::Last => return due.push_back(batch.frame.data),
-            };
-            let mut control = Vec::with_capacity(160);
-            wire::control(&mut control, id, &own);
-            due.extend([batch.frame.data, control.into()]);
-        })
+        self.words.poll(subscription, cx, &mut |bytes, _| due.push_back(bytes))
     }
 
     /// The connection ends behind this either way; only a close makes it an end of the stream.

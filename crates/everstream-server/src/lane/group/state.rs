@@ -1,0 +1,365 @@
+//! What a group does at each turn.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use everstream_hub::{Delivery, Dormancy};
+use everstream_log::Offset;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::{Group, Member};
+use crate::lane::round::Round;
+use crate::lane::{Peer, Rider};
+use crate::sse_body::{Beat, Deadline, Due, Pulse, Source, SseBody, Unison, Voice, control};
+
+/// So many sockets are written, read or let go in one turn: then the worker's other tasks have theirs.
+const SOCKETS_PER_TURN_MAX: usize = 128;
+
+/// Members whose time is up within this of each other leave together, so that looking for them costs little.
+const END_STEP: Duration = Duration::from_millis(100);
+
+/// Lists that grew beyond this are given back when they are mostly empty.
+const KEPT: usize = 16;
+
+/// The state of a group.
+pub(super) struct State<V: Voice> {
+    /// Stands for everybody here.
+    subscription: V::Subscription,
+    unison: V::Unison,
+    /// All members were written what is before this offset, except for the round.
+    at: Offset,
+    members: Vec<Member<V>>,
+    /// Those who wait until the members are where they are, in the order of their offsets.
+    arriving: VecDeque<(Offset, Member<V>)>,
+    /// The places of members whose sockets have something to say; each at most once.
+    heard: Vec<usize>,
+    /// What comes after the round.
+    due: VecDeque<Due>,
+    round: Option<Round>,
+    /// So many members were written the round.
+    written: usize,
+    /// The end of this pulse is the earliest of the members' ends.
+    pulse: Pulse,
+    /// The pulse is asked only when it has something to say.
+    aside: Dormancy,
+    /// Everybody has to leave: the stream has ended, or the process drains.
+    is_leaving: bool,
+    /// Of the group's task.
+    waker: Option<Waker>,
+}
+
+impl<V: Voice> State<V> {
+    /// Of a group that is about to admit the one subscriber that `subscription` stands for.
+    pub(super) fn new(subscription: V::Subscription, unison: V::Unison, pulse: Pulse) -> Self {
+        Self {
+            at: subscription.next_offset(),
+            subscription,
+            unison,
+            members: Vec::new(),
+            arriving: VecDeque::new(),
+            heard: Vec::new(),
+            due: VecDeque::new(),
+            round: None,
+            written: 0,
+            pulse,
+            aside: Dormancy::new(),
+            is_leaving: false,
+            waker: None,
+        }
+    }
+
+    /// Whether the members will be at `at` without passing it: looks what is due, if need be.
+    pub(super) fn is_reachable(&mut self, at: Offset) -> bool {
+        if self.is_leaving || self.members.is_empty() && self.arriving.is_empty() {
+            return false;
+        }
+        if self.subscription.next_offset() == at {
+            return true;
+        }
+        let Some(waker) = self.waker.clone().filter(|_| self.due.is_empty()) else { return false };
+        // An end is found again by the task.
+        let _ = self.unison.poll_next(&mut self.subscription, &mut Context::from_waker(&waker), &mut self.due);
+        waker.wake();
+        self.subscription.next_offset() == at
+    }
+
+    /// Stands for one more.
+    ///
+    /// # Errors
+    /// The subscription of one that is elsewhere.
+    pub(super) fn absorb(&mut self, subscription: V::Subscription) -> Result<(), V::Subscription> {
+        self.subscription.absorb(subscription)
+    }
+
+    /// One more is told what the others are, and was told what `other` says.
+    pub(super) fn unite(&mut self, other: &V::Unison) {
+        self.unison.join(other);
+    }
+
+    /// Takes in one whom the subscription stands for already.
+    pub(super) fn admit(&mut self, group: &Arc<Group<V>>, at: Offset, peer: Peer, voice: V, ends: Option<Deadline>) {
+        let Peer { socket, unread, permit } = peer;
+        let Ok(socket) = socket.into_std() else { return self.subscription.shed() };
+        let member = Member { socket, place: None, unread, permit, voice, ends };
+        if self.round.is_none() && self.due.is_empty() && self.at == at {
+            self.seat(group, member);
+        } else {
+            self.arriving.push_back((at, member));
+        }
+        self.rouse();
+    }
+
+    /// The member at `place` has something to say.
+    pub(super) fn hear(&mut self, place: usize) {
+        self.heard.push(place);
+        self.rouse();
+    }
+
+    pub(super) fn rouse(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// One turn. Ready when nobody is left.
+    pub(super) fn poll(&mut self, group: &Arc<Group<V>>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.waker = Some(cx.waker().clone()),
+        }
+        let mut sockets = SOCKETS_PER_TURN_MAX;
+        loop {
+            if self.step(group, &mut sockets, cx) == Step::Rests {
+                return Poll::Pending;
+            }
+            if self.is_empty() {
+                return Poll::Ready(());
+            }
+            if sockets == 0 {
+                return yield_now(cx);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.arriving.is_empty()
+    }
+
+    /// The next thing to do, for at most so many sockets.
+    fn step(&mut self, group: &Arc<Group<V>>, sockets: &mut usize, cx: &mut Context<'_>) -> Step {
+        if let Some(round) = self.round.take() {
+            self.write(group, round, sockets);
+        } else if self.seat_arrived(group) {
+            // Seen, and nothing more to it.
+        } else if self.is_leaving || group.lane.is_draining() {
+            self.is_leaving = true;
+            self.dismiss(group, sockets);
+        } else if let Some(place) = self.heard.pop() {
+            *sockets -= 1;
+            self.listen(group, place);
+        } else if !self.due.is_empty() {
+            let until = self.arriving.front().map(|(at, _)| *at);
+            self.round = Some(Round::gather(&mut self.due, self.at, until));
+        } else {
+            return self.look(group, sockets, cx);
+        }
+        Step::Goes
+    }
+
+    /// Looks for what the stream has, or else what time demands.
+    fn look(&mut self, group: &Arc<Group<V>>, sockets: &mut usize, cx: &mut Context<'_>) -> Step {
+        let Self { unison, subscription, due, aside, pulse, .. } = self;
+        let beat = match unison.poll_next(subscription, cx, due) {
+            Poll::Ready(Delivery::Frames) => pulse.sent(),
+            Poll::Ready(Delivery::Ended(_) | Delivery::Broken(_)) => {
+                // Each is told by its own voice.
+                self.is_leaving = true;
+                None
+            }
+            Poll::Pending => match aside.poll(cx, |cx| pulse.poll(cx)) {
+                Poll::Ready(beat) => Some(beat),
+                Poll::Pending => return self.rest(),
+            },
+        };
+        match beat {
+            Some(Beat::KeepAlive) => {
+                self.aside.rouse();
+                let mut comment = VecDeque::from([Due { bytes: control::keep_alive(), next: self.at }]);
+                self.round = Some(Round::gather(&mut comment, self.at, None));
+            }
+            Some(Beat::Over(_)) => self.part(group, sockets),
+            None => {}
+        }
+        Step::Goes
+    }
+
+    /// Gives back what a busy time has left.
+    fn rest(&mut self) -> Step {
+        if self.due.capacity() > KEPT {
+            self.due = VecDeque::new();
+        }
+        if self.members.capacity() > 4 * self.members.len() + KEPT {
+            self.members.shrink_to(2 * self.members.len());
+        }
+        if self.arriving.capacity() > KEPT && self.arriving.is_empty() {
+            self.arriving = VecDeque::new();
+        }
+        if self.heard.capacity() > KEPT {
+            self.heard = Vec::new();
+        }
+        Step::Rests
+    }
+
+    /// Writes the round to those who have not got it. Nobody joins or leaves meanwhile but those who cannot take it.
+    fn write(&mut self, group: &Arc<Group<V>>, round: Round, sockets: &mut usize) {
+        while let Some(member) = self.members.get(self.written) {
+            let Some(fewer) = sockets.checked_sub(1) else {
+                self.round = Some(round);
+                return;
+            };
+            *sockets = fewer;
+            match round.write(&member.socket) {
+                Ok(written) if written == round.len() => self.written += 1,
+                // The last member takes the place, and comes next.
+                Ok(0) => self.let_go(group, self.written, round.first, VecDeque::new()),
+                Ok(written) => self.let_go(group, self.written, round.next, round.rest(written)),
+                Err(_) => self.lose(group, self.written),
+            }
+        }
+        self.written = 0;
+        self.at = round.next;
+    }
+
+    /// Makes those members whose offset is reached, and says whether there were any.
+    fn seat_arrived(&mut self, group: &Arc<Group<V>>) -> bool {
+        let mut has_some = false;
+        while self.arriving.front().is_some_and(|(at, _)| *at == self.at) {
+            let Some((_, member)) = self.arriving.pop_front() else { break };
+            self.seat(group, member);
+            has_some = true;
+        }
+        has_some
+    }
+
+    fn seat(&mut self, group: &Arc<Group<V>>, mut member: Member<V>) {
+        match group.lane.readiness().add(&member.socket, group.weak(), self.members.len()) {
+            Ok(place) => member.place = Some(place),
+            Err(error) => {
+                tracing::warn!(%error, "the socket of an event stream cannot be watched");
+                return self.send_on(group, member, self.at, VecDeque::new());
+            }
+        }
+        let earlier = Deadline::earlier(self.pulse.ends(), member.ends);
+        if earlier != self.pulse.ends() {
+            self.pulse.set_end(earlier);
+            self.aside.rouse();
+        }
+        self.members.push(member);
+    }
+
+    /// Reads what the member at `place` has to say.
+    fn listen(&mut self, group: &Arc<Group<V>>, place: usize) {
+        let Some(index) = group.lane.readiness().take_heard(place) else { return };
+        // The place may be another's by now, of another group even.
+        let Some(member) = self.members.get_mut(index).filter(|member| member.place == Some(place)) else { return };
+        if member.read().is_err() {
+            self.lose(group, index);
+        }
+    }
+
+    /// Sends those on their own way whose time is up, and finds out whose is next.
+    fn part(&mut self, group: &Arc<Group<V>>, sockets: &mut usize) {
+        let now = Instant::now();
+        let mut index = 0;
+        let mut next = None;
+        while let Some(member) = self.members.get(index) {
+            if member.is_over(now) && *sockets > 0 {
+                *sockets -= 1;
+                self.let_go(group, index, self.at, VecDeque::new());
+            } else {
+                next = Deadline::earlier(next, member.ends);
+                index += 1;
+            }
+        }
+        let soon = now.checked_add(END_STEP).filter(|_| *sockets > 0);
+        self.pulse.set_end(next.map(|next| Deadline { at: soon.map_or(next.at, |soon| soon.max(next.at)), ..next }));
+        self.aside.rouse();
+    }
+
+    /// Sends everybody on their own way.
+    fn dismiss(&mut self, group: &Arc<Group<V>>, sockets: &mut usize) {
+        while *sockets > 0 {
+            *sockets -= 1;
+            if let Some((at, member)) = self.arriving.pop_front() {
+                self.send_on(group, member, at, VecDeque::new());
+            } else if let Some(last) = self.members.len().checked_sub(1) {
+                self.let_go(group, last, self.at, VecDeque::new());
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// The client of a member has gone.
+    fn lose(&mut self, group: &Arc<Group<V>>, index: usize) {
+        if self.remove(group, index).is_some() {
+            self.subscription.shed();
+        }
+    }
+
+    /// A member goes on by itself from `at`, with `left` to write first.
+    fn let_go(&mut self, group: &Arc<Group<V>>, index: usize, at: Offset, left: VecDeque<Bytes>) {
+        if let Some(member) = self.remove(group, index) {
+            self.send_on(group, member, at, left);
+        }
+    }
+
+    /// Takes a member out; the last one has its index then.
+    fn remove(&mut self, group: &Arc<Group<V>>, index: usize) -> Option<Member<V>> {
+        if index >= self.members.len() {
+            return None;
+        }
+        let member = self.members.swap_remove(index);
+        let readiness = group.lane.readiness();
+        if let Some(place) = member.place {
+            readiness.remove(&member.socket, place);
+        }
+        if let Some(place) = self.members.get(index).and_then(|moved| moved.place) {
+            readiness.set_index(place, index);
+        }
+        Some(member)
+    }
+
+    fn send_on(&mut self, group: &Arc<Group<V>>, member: Member<V>, at: Offset, left: VecDeque<Bytes>) {
+        let Member { socket, unread, permit, mut voice, ends, .. } = member;
+        let subscription = self.subscription.split(at);
+        voice.part_from(&self.unison);
+        let body = SseBody::resume(subscription, voice, self.pulse.with_end(ends), group.lane.draining());
+        match TcpStream::from_std(socket) {
+            Ok(socket) => {
+                let rider = Rider::new(socket, unread, Box::new(body)).behind(left);
+                Arc::clone(&group.onward).go_on(rider, permit);
+            }
+            Err(error) => tracing::warn!(%error, "the socket of an event stream cannot be watched"),
+        }
+    }
+}
+
+/// What came of looking for something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Goes,
+    Rests,
+}
+
+/// Has the runtime look at its sockets before this task has another turn.
+fn yield_now(cx: &mut Context<'_>) -> Poll<()> {
+    ready!(std::pin::pin!(tokio::task::yield_now()).poll(cx));
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}

@@ -38,7 +38,8 @@ impl Dormancy {
     pub fn poll<T>(&self, cx: &Context<'_>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         // Before the look: a ring in between wakes the task.
         self.0.task.register(cx.waker());
-        if !self.0.has_rung.swap(false, Ordering::AcqRel) {
+        // Nearly always it has not: then a look at the flag is all.
+        if !self.0.has_rung.load(Ordering::Acquire) || !self.0.has_rung.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
         look(&mut Context::from_waker(&Waker::from(Arc::clone(&self.0))))

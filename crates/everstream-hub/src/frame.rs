@@ -23,13 +23,18 @@ pub(crate) fn encode_frames<'a>(
 ) {
     let size = records.clone().map(|data| data.len() + FRAME_OVERHEAD).sum();
     let mut buffer = Vec::with_capacity(size);
-    let mut ends = Vec::with_capacity(records.size_hint().0);
     let mut next = first;
-    for data in records {
+    let mut encode = |data: &Bytes, buffer: &mut Vec<u8>| {
         next = next.plus(1);
-        encode_frame(&mut buffer, kind, EventId::new(epoch, next), data);
-        ends.push(buffer.len());
+        encode_frame(buffer, kind, EventId::new(epoch, next), data);
+        buffer.len()
+    };
+    // A token comes alone as a rule.
+    if let (Some(data), Some(1)) = (records.clone().next(), records.size_hint().1) {
+        encode(data, &mut buffer);
+        return frames.extend([Bytes::from(buffer)]);
     }
+    let ends: Vec<usize> = records.map(|data| encode(data, &mut buffer)).collect();
     let mut rest = Bytes::from(buffer);
     let mut start = 0;
     frames.extend(ends.into_iter().map(|end| {

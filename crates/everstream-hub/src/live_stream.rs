@@ -80,6 +80,17 @@ struct Plan {
     producers: u64,
 }
 
+/// Where an append stands, and in which forms somebody takes its records. Whoever comes later finds them in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) first: Offset,
+    pub(crate) next: Offset,
+    /// The sum of its records' lengths.
+    pub(crate) bytes: u64,
+    pub(crate) wants_frames: bool,
+    pub(crate) encode_batch: Option<EncodeBatch>,
+}
+
 /// The records of an append as they go over the wire, in the forms that somebody takes.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
@@ -201,17 +212,6 @@ impl LiveStream {
         }
     }
 
-    /// Whether anybody takes frames. Else none are made, and whoever comes finds the records in the log.
-    pub(crate) fn wants_frames(&self) -> bool {
-        let state = self.state();
-        state.waiters.len() > state.batches.as_ref().map_or(0, BatchRing::followers)
-    }
-
-    /// How the records of an append are to be encoded as a batch, if anybody would see it.
-    pub(crate) fn batch_encoder(&self, record_bytes: usize) -> Option<EncodeBatch> {
-        self.state().batches.as_ref()?.encode(record_bytes)
-    }
-
     /// Makes room for one more subscriber.
     pub(crate) fn enter(&self, alarm: &Arc<Alarm>, subscribers_max: usize) -> Result<usize, Error> {
         let mut state = self.state();
@@ -253,13 +253,11 @@ impl LiveStream {
     }
 
     /// Gives an append its place behind everything planned before it.
-    pub(crate) fn plan(&self, append: &Append, now: Timestamp, bytes_max: u64) -> Result<Entry, Error> {
+    pub(crate) fn plan(&self, append: &Append, bytes_max: u64) -> Result<Place, Error> {
         let mut state = self.state();
         self.check_there(&state)?;
         self.check_open(&state)?;
-        let first = self.place(&mut state, append, bytes_max)?;
-        drop(state);
-        Ok(self.entry(append, first, now))
+        self.place(&mut state, append, bytes_max)
     }
 
     fn check_there(&self, state: &State) -> Result<(), Error> {
@@ -276,7 +274,7 @@ impl LiveStream {
         Ok(())
     }
 
-    fn place(&self, state: &mut State, append: &Append, bytes_max: u64) -> Result<Offset, Error> {
+    fn place(&self, state: &mut State, append: &Append, bytes_max: u64) -> Result<Place, Error> {
         let bytes: u64 = append.records.iter().map(|data| data.len() as u64).sum();
         if state.plan.bytes.saturating_add(bytes) > bytes_max {
             let context = format!("stream {} holds {} of {bytes_max} bytes", self.name, state.plan.bytes);
@@ -286,12 +284,20 @@ impl LiveStream {
         state.plan.next = first.plus(append.records.len() as u64);
         state.plan.bytes += bytes;
         state.plan.closes = append.close.is_some();
-        Ok(first)
+        let followers = state.batches.as_ref().map_or(0, BatchRing::followers);
+        let encode_batch = match &state.batches {
+            Some(batches) if !append.records.is_empty() => {
+                usize::try_from(bytes).ok().and_then(|len| batches.encode(len))
+            }
+            _ => None,
+        };
+        Ok(Place { first, next: state.plan.next, bytes, wants_frames: state.waiters.len() > followers, encode_batch })
     }
 
-    fn entry(&self, append: &Append, first: Offset, now: Timestamp) -> Entry {
-        let records = append.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
-        let closure = append.close.as_ref().map(|close| close.at(now));
+    /// The entry of an append at `first`.
+    pub(crate) fn entry(&self, append: Append, first: Offset, now: Timestamp) -> Entry {
+        let records = append.records.into_iter().map(|data| NewRecord { time: now, data }).collect();
+        let closure = append.close.map(|close| close.at(now));
         Entry { stream: self.key, first, records, closure, sequencing: None }
     }
 

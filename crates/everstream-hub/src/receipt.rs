@@ -1,8 +1,10 @@
 //! How an append's outcome gets back to whoever asked for it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 
+use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 
 use crate::Error;
@@ -27,17 +29,21 @@ impl Reply {
     }
 }
 
-/// What has become of the appends of one [`Appender`](crate::Appender): at most one is under way.
-#[derive(Debug, Default)]
-pub(crate) struct Receipt(Mutex<State>);
+/// An append is under way.
+const BUSY: u8 = 1;
+/// Its success is waited for.
+const AWAITED: u8 = 2;
 
+/// What has become of the appends of one [`Appender`](crate::Appender): at most one is under way, and none behind a
+/// failure. Asked for every token, so it takes no lock.
 #[derive(Debug, Default)]
-struct State {
-    is_busy: bool,
-    failure: Option<Error>,
+pub(crate) struct Receipt {
+    /// `BUSY` and `AWAITED`.
+    state: AtomicU8,
+    /// Set once, before `state` says that nothing is under way.
+    failure: OnceLock<Error>,
     /// Woken by a failure, and by a success only if that is waited for.
-    waker: Option<Waker>,
-    is_success_awaited: bool,
+    task: AtomicWaker,
 }
 
 /// The writer's end of an append under way.
@@ -45,62 +51,48 @@ struct State {
 pub(crate) struct UnderWay(Option<Arc<Receipt>>);
 
 impl Receipt {
-    /// No code panics while it holds the lock, so that a poisoned one is as good as any.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// An append goes under way. The one before must be settled.
     pub(crate) fn begin(self: &Arc<Self>) -> UnderWay {
-        let mut state = self.state();
-        state.is_busy = true;
-        state.is_success_awaited = false;
+        self.state.store(BUSY, Ordering::Release);
         UnderWay(Some(Arc::clone(self)))
     }
 
     /// Resolves once nothing is under way.
     pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        let mut state = self.state();
-        if let Some(failure) = &state.failure {
-            return Poll::Ready(Err(failure.share()));
+        if let Some(settled) = self.settled(self.state.load(Ordering::Acquire)) {
+            return Poll::Ready(settled);
         }
-        if !state.is_busy {
-            return Poll::Ready(Ok(()));
+        self.task.register(cx.waker());
+        // What is settled from here on wakes; what was settled before is seen.
+        match self.settled(self.state.fetch_or(AWAITED, Ordering::AcqRel)) {
+            Some(settled) => {
+                self.state.store(0, Ordering::Release);
+                Poll::Ready(settled)
+            }
+            None => Poll::Pending,
         }
-        state.is_success_awaited = true;
-        state.wait(cx);
-        Poll::Pending
     }
 
     /// Resolves once an append has failed; costs no wake-up when none does.
     pub(crate) fn poll_failed(&self, cx: &Context<'_>) -> Poll<Error> {
-        let mut state = self.state();
-        if let Some(failure) = &state.failure {
-            return Poll::Ready(failure.share());
-        }
-        state.is_success_awaited = false;
-        state.wait(cx);
-        Poll::Pending
+        self.task.register(cx.waker());
+        self.failure.get().map_or(Poll::Pending, |failure| Poll::Ready(failure.share()))
+    }
+
+    /// The outcome, if in `state` nothing is under way.
+    fn settled(&self, state: u8) -> Option<Result<(), Error>> {
+        (state & BUSY == 0).then(|| self.failure.get().map_or(Ok(()), |failure| Err(failure.share())))
     }
 
     fn settle(&self, outcome: Result<(), Error>) {
-        let mut state = self.state();
-        state.is_busy = false;
-        let is_news = outcome.is_err() || state.is_success_awaited;
-        state.failure = outcome.err();
-        let waker = if is_news { state.waker.take() } else { None };
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
+        let has_failed = outcome.is_err();
+        if let Err(failure) = outcome {
+            // Nothing is appended behind a failure, so this is the first.
+            let _ = self.failure.set(failure);
         }
-    }
-}
-
-impl State {
-    fn wait(&mut self, cx: &Context<'_>) {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.waker = Some(cx.waker().clone()),
+        let before = self.state.swap(0, Ordering::AcqRel);
+        if has_failed || before & AWAITED != 0 {
+            self.task.wake();
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everstream_log::{Clock, Entry, Log, Offset, Timestamp};
+use everstream_log::{Clock, Entry, Log, Sequencing, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Batch, BatchFrame};
+use crate::batch::Batch;
 use crate::frame::encode_frames;
 use crate::live_stream::sequence::{Planning, Pledge, Ticket};
-use crate::live_stream::{Frames, LiveStream};
+use crate::live_stream::{Frames, LiveStream, Place};
 use crate::producer::Seat;
 use crate::receipt::Reply;
 use crate::stream::{Append, Appended, End, Sequenced};
@@ -60,8 +60,9 @@ struct Echo {
 }
 
 /// The appends of one commit.
-#[derive(Default)]
 struct Round {
+    /// The time of its records: one look at the clock for all.
+    now: Timestamp,
     entries: Vec<Entry>,
     planned: Vec<Planned>,
     echoes: Vec<Echo>,
@@ -96,15 +97,15 @@ impl Writer {
     }
 
     async fn obey(&self, commands: &mut Vec<Command>) {
-        let mut round = Round::default();
+        let mut round = Round::at(self.clock.now());
         for command in commands.drain(..) {
             match command {
-                Command::Append { live, append, ticket: None, reply } => self.plan(&mut round, live, &append, reply),
+                Command::Append { live, append, ticket: None, reply } => self.plan(&mut round, live, append, reply),
                 Command::Append { live, append, ticket: Some(ticket), reply } => {
-                    self.plan_sequenced(&mut round, live, &append, *ticket, reply);
+                    self.plan_sequenced(&mut round, live, append, *ticket, reply);
                 }
                 Command::Remove { live, end, reply } => {
-                    self.finish(std::mem::take(&mut round)).await;
+                    self.finish(std::mem::replace(&mut round, Round::at(self.clock.now()))).await;
                     // Whether the asker still listens is not our affair.
                     let _ = reply.send(self.remove(&live, end).await);
                 }
@@ -114,19 +115,19 @@ impl Writer {
     }
 
     /// Gives an append its place in the round.
-    fn plan(&self, round: &mut Round, live: Arc<LiveStream>, append: &Append, reply: Reply) {
-        let now = self.clock.now();
-        match live.plan(append, now, self.bounds.stream_bytes_max) {
-            Ok(entry) => round.place(live, append, entry, now, None, reply),
+    fn plan(&self, round: &mut Round, live: Arc<LiveStream>, append: Append, reply: Reply) {
+        match live.plan(&append, self.bounds.stream_bytes_max) {
+            Ok(place) => round.add(live, append, place, None, reply),
             Err(error) => reply.send(Err(error)),
         }
     }
 
     /// The same for an append that its publisher numbers.
-    fn plan_sequenced(&self, round: &mut Round, live: Arc<LiveStream>, append: &Append, ticket: Ticket, reply: Reply) {
-        let now = self.clock.now();
-        match live.plan_sequenced(append, ticket, now, &self.bounds) {
-            Ok(Planning::Placed(entry, pledge)) => round.place(live, append, entry, now, Some(pledge), reply),
+    fn plan_sequenced(&self, round: &mut Round, live: Arc<LiveStream>, append: Append, ticket: Ticket, reply: Reply) {
+        match live.plan_sequenced(&append, ticket, &self.bounds) {
+            Ok(Planning::Placed(place, sequencing, pledge)) => {
+                round.add(live, append, place, Some((sequencing, pledge)), reply);
+            }
             Ok(Planning::Duplicate(seat)) => round.echoes.push(Echo { seat, reply }),
             Err(error) => reply.send(Err(error)),
         }
@@ -135,7 +136,7 @@ impl Writer {
     /// Persists, then publishes: the one place that makes records visible (invariant 2). It runs in the writer's task, so
     /// that no dropped request can stop between the two.
     async fn finish(&self, round: Round) {
-        let Round { entries, planned, echoes } = round;
+        let Round { entries, planned, echoes, .. } = round;
         let committed = if entries.is_empty() { Ok(()) } else { self.log.commit(entries).await.map_err(Error::from) };
         match &committed {
             Ok(()) => {
@@ -190,39 +191,39 @@ impl Writer {
 }
 
 impl Round {
-    fn place(
+    const fn at(now: Timestamp) -> Self {
+        Self { now, entries: Vec::new(), planned: Vec::new(), echoes: Vec::new() }
+    }
+
+    fn add(
         &mut self,
         live: Arc<LiveStream>,
-        append: &Append,
-        entry: Entry,
-        now: Timestamp,
-        pledge: Option<Box<Pledge>>,
+        append: Append,
+        place: Place,
+        numbered: Option<(Box<Sequencing>, Box<Pledge>)>,
         reply: Reply,
     ) {
-        let bytes = append.records.iter().map(|data| data.len() as u64).sum();
-        let next = entry.first.plus(append.records.len() as u64);
-        let batch = batch(&live, &append.records, next, bytes, now);
-        let frames = Frames { each: frames(&live, &append.records, entry.first), batch };
-        let appended = Appended { first: entry.first, next, closure: entry.closure.clone() };
+        let now = self.now;
+        let frames = frames(&live, &append.records, &place, now);
+        let Place { first, next, bytes, .. } = place;
+        let (sequencing, pledge) = numbered.unzip();
+        let entry = Entry { sequencing, ..live.entry(append, first, now) };
+        let appended = Appended { first, next, closure: entry.closure.clone() };
         self.entries.push(entry);
         self.planned.push(Planned { live, frames, bytes, appended, pledge, reply });
     }
 }
 
-/// The records as one batch, if anybody follows in batches.
-fn batch(live: &LiveStream, records: &[Bytes], next: Offset, bytes: u64, now: Timestamp) -> Option<BatchFrame> {
-    let encode = live.batch_encoder(usize::try_from(bytes).ok()?).filter(|_| !records.is_empty())?;
-    Some(encode(&Batch { content: live.content, epoch: live.epoch, records, next, now }))
-}
-
-/// The records as frames, the first at `first`, if anybody takes them.
-fn frames(live: &LiveStream, records: &[Bytes], first: Offset) -> Option<Vec<Bytes>> {
-    if !live.wants_frames() {
-        return None;
-    }
-    let mut frames = Vec::with_capacity(records.len());
-    encode_frames(live.content, live.epoch, first, records.iter(), &mut frames);
-    Some(frames)
+/// The records in the forms that somebody takes.
+fn frames(live: &LiveStream, records: &[Bytes], place: &Place, now: Timestamp) -> Frames {
+    let LiveStream { content, epoch, .. } = *live;
+    let each = place.wants_frames.then(|| {
+        let mut frames = Vec::with_capacity(records.len());
+        encode_frames(content, epoch, place.first, records.iter(), &mut frames);
+        frames
+    });
+    let batch = place.encode_batch.map(|encode| encode(&Batch { content, epoch, records, next: place.next, now }));
+    Frames { each, batch }
 }
 
 impl Planned {

@@ -1,7 +1,5 @@
 //! The block under construction.
 
-use bytes::{BufMut, BytesMut};
-
 use super::{Rejected, RejectedKind, Source, Split};
 use crate::event::has_control;
 use crate::limits::Limits;
@@ -10,7 +8,7 @@ use crate::line::{self, Line};
 /// The lines of one block so far.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    stored: BytesMut,
+    stored: Vec<u8>,
     has_data: bool,
     /// The event's name cannot be stored, so neither can the event.
     is_spoilt: bool,
@@ -44,8 +42,7 @@ impl Block {
                 self.is_spoilt = true;
             }
             Line::Data(_) | Line::EventType(_) | Line::Unknown => {
-                self.stored.put_slice(text.as_bytes());
-                self.stored.put_u8(b'\n');
+                self.store(text.as_bytes());
             }
         }
         self.has_data |= matches!(read, Line::Data(_));
@@ -53,6 +50,15 @@ impl Block {
             self.first_field = Some(Rejected::new(RejectedKind::NoData, self.lines, line));
         }
         Ok(None)
+    }
+
+    /// Most events have one line: that is given its room exactly, so that it becomes the event without another copy.
+    fn store(&mut self, line: &[u8]) {
+        if self.stored.is_empty() {
+            self.stored.reserve_exact(line.len() + 1);
+        }
+        self.stored.extend_from_slice(line);
+        self.stored.push(b'\n');
     }
 
     /// Whether the block may hold `line` on top of what it has.
@@ -78,7 +84,7 @@ impl Block {
         let first_field = self.first_field.take();
         let is_event = std::mem::take(&mut self.has_data) && !std::mem::take(&mut self.is_spoilt);
         if is_event {
-            return Ok(Some(Split::new(self.stored.split().freeze())));
+            return Ok(Some(Split::new(std::mem::take(&mut self.stored).into())));
         }
         self.stored.clear();
         self.is_spoilt = false;

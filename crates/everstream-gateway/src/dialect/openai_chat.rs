@@ -1,5 +1,7 @@
 //! OpenAI Chat Completions (`POST …/chat/completions`, `"stream": true`).
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use everstream_codec::Split;
 use memchr::memmem;
@@ -9,23 +11,14 @@ use serde_json::{Value, json};
 use super::Verdict;
 use crate::outcome::{CloseDetail, OutcomeCode};
 
+/// Within a JSON string each quote has a backslash before it, so that text cannot look like these members.
+static FINISH_REASON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(br#""finish_reason":"#));
+static ERROR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(br#""error":"#));
+
 /// Follows the chunks of one answer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Reader {
     has_finish_reason: bool,
-    finish_reason: memmem::Finder<'static>,
-    error: memmem::Finder<'static>,
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Self {
-            has_finish_reason: false,
-            // Within a JSON string each quote has a backslash before it, so that text cannot look like these members.
-            finish_reason: memmem::Finder::new(br#""finish_reason":"#),
-            error: memmem::Finder::new(br#""error":"#),
-        }
-    }
 }
 
 impl Reader {
@@ -38,21 +31,23 @@ impl Reader {
         if data.starts_with(b"[DONE]") {
             return Verdict::Whole;
         }
-        let has_value = |member: &memmem::Finder<'_>| {
-            let needle_len = member.needle().len();
-            member.find_iter(&data).any(|at| {
-                let value = data.get(at + needle_len..).unwrap_or_default().trim_ascii_start();
-                !value.is_empty() && !value.starts_with(b"null")
-            })
-        };
-        if has_value(&self.error)
+        if has_value(&data, &ERROR)
             && let Some(message) = error_message(&data)
         {
             return Verdict::Failed { message };
         }
-        self.has_finish_reason = self.has_finish_reason || has_value(&self.finish_reason);
+        self.has_finish_reason = self.has_finish_reason || has_value(&data, &FINISH_REASON);
         Verdict::GoesOn
     }
+}
+
+/// Whether `member` stands in `data` with a value other than null.
+fn has_value(data: &[u8], member: &memmem::Finder<'_>) -> bool {
+    let needle_len = member.needle().len();
+    member.find_iter(data).any(|at| {
+        let value = data.get(at + needle_len..).unwrap_or_default().trim_ascii_start();
+        !value.is_empty() && !value.starts_with(b"null")
+    })
 }
 
 /// What the chunk's `error` says, if it really has one at the top.

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use everstream_hub::Dormant;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode, response};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
@@ -33,14 +32,18 @@ pub(crate) struct UpstreamAnswer {
     end: Option<Result<(), Failure>>,
 }
 
-/// How long the next bytes may take.
+/// How long the next bytes may take. Asked for every token, so that the timer is neither moved nor polled for each: it
+/// wakes at the earliest moment at which silence may have lasted too long.
 struct Patience {
     idle: Duration,
     deadline: Option<Instant>,
     /// When the present wait began.
     since: Instant,
-    /// Wakes at the earliest moment at which silence may have lasted too long. It is not moved for every chunk.
-    timer: Dormant<Pin<Box<Sleep>>>,
+    /// Nothing but the wait's beginning has happened since.
+    is_new: bool,
+    timer: Pin<Box<Sleep>>,
+    /// The task that the timer wakes.
+    task: Option<Waker>,
 }
 
 impl UpstreamAnswer {
@@ -176,8 +179,8 @@ fn is_encoded(head: &response::Parts) -> bool {
 impl Patience {
     fn new(idle: Duration, deadline: Option<Instant>) -> Self {
         let since = Instant::now();
-        let wake = Self::wake_at(since + idle, deadline);
-        Self { idle, deadline, since, timer: Dormant::new(Box::pin(sleep_until(wake))) }
+        let timer = Box::pin(sleep_until(Self::wake_at(since + idle, deadline)));
+        Self { idle, deadline, since, is_new: true, timer, task: None }
     }
 
     fn wake_at(silent_until: Instant, deadline: Option<Instant>) -> Instant {
@@ -187,16 +190,25 @@ impl Patience {
     /// A new wait begins.
     fn restart(&mut self) {
         self.since = Instant::now();
+        self.is_new = true;
     }
 
     /// Resolves once the wait has lasted too long, or the answer has.
     fn poll_exhausted(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let is_new = std::mem::take(&mut self.is_new);
+        let wakes_us = self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
+        if is_new && wakes_us && self.since < self.timer.deadline() {
+            return Poll::Pending;
+        }
         loop {
-            ready!(Pin::new(&mut self.timer).poll(cx));
+            if self.timer.as_mut().poll(cx).is_pending() {
+                self.task.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+                return Poll::Pending;
+            }
             let silent_until = self.since + self.idle;
             let wake = Self::wake_at(silent_until, self.deadline);
             if wake > Instant::now() {
-                self.timer.rouse().as_mut().reset(wake);
+                self.timer.as_mut().reset(wake);
             } else if wake == silent_until {
                 return Poll::Ready(Failure::new(OutcomeCode::UpstreamStalled, "the upstream fell silent"));
             } else {

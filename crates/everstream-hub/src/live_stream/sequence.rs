@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use everstream_log::{Entry, ProducerMark, ProducerState, Sequencing, StreamSeq, Timestamp, Verdict};
+use everstream_log::{ProducerMark, ProducerState, Sequencing, StreamSeq, Verdict};
 
-use super::LiveStream;
+use super::{LiveStream, Place};
 use crate::producer::Seat;
 use crate::stream::Append;
 use crate::writer::Bounds;
@@ -31,7 +31,7 @@ pub(crate) struct Pledge {
 #[derive(Debug)]
 pub(crate) enum Planning {
     /// It has its place.
-    Placed(Entry, Box<Pledge>),
+    Placed(Place, Box<Sequencing>, Box<Pledge>),
     /// The producer's append, planned or in the log.
     Duplicate(Arc<Seat>),
 }
@@ -39,13 +39,7 @@ pub(crate) enum Planning {
 impl LiveStream {
     /// As [`LiveStream::plan`], for an append with a ticket. What its producer had accepted already is answered as that,
     /// also by a stream that has closed since: it is no further append. Everything else a closed stream refuses.
-    pub(crate) fn plan_sequenced(
-        &self,
-        append: &Append,
-        ticket: Ticket,
-        now: Timestamp,
-        bounds: &Bounds,
-    ) -> Result<Planning, Error> {
+    pub(crate) fn plan_sequenced(&self, append: &Append, ticket: Ticket, bounds: &Bounds) -> Result<Planning, Error> {
         let Ticket { sequencing, seat } = ticket;
         let seated = seat.zip(sequencing.producer.as_ref());
         let verdict = match &seated {
@@ -69,20 +63,18 @@ impl LiveStream {
             let context = format!("stream {} has had {} producers, as many as it may", self.name, bounds.producers_max);
             return Err(Error::new(ErrorKind::ProducersFull, context));
         }
-        let first = self.place(&mut state, append, bounds.stream_bytes_max)?;
+        let place = self.place(&mut state, append, bounds.stream_bytes_max)?;
         state.plan.producers = producers;
         if let Some(seq) = &sequencing.stream_seq {
             state.plan.stream_seq = Some(seq.clone());
         }
-        let next = state.plan.next;
         drop(state);
-        let producer = seated.map(|(seat, mark)| (seat, mark.state(next)));
+        let producer = seated.map(|(seat, mark)| (seat, mark.state(place.next)));
         if let Some((seat, state)) = &producer {
             seat.plan(*state);
         }
         let pledge = Pledge { producer, stream_seq: sequencing.stream_seq.clone(), producers };
-        let entry = Entry { sequencing: Some(sequencing), ..self.entry(append, first, now) };
-        Ok(Planning::Placed(entry, Box::new(pledge)))
+        Ok(Planning::Placed(place, sequencing, Box::new(pledge)))
     }
 
     /// Bytewise order, so that `10` is before `2`.

@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 NPM := npm --prefix web --no-fund --no-audit --loglevel=error
 CARGO_TARGET_DIR ?= target
 DEBUG_BINARY := $(abspath $(CARGO_TARGET_DIR))/debug/everstream
-BENCH ?= fan-out relay demo resume startup
+BENCH ?= fan-out saturated idle-memory chat growth-subscribers relay demo resume startup
 RELEASE_BINARY := $(abspath $(CARGO_TARGET_DIR))/release/everstream
 CONFORMANCE_BINARY := $(abspath $(CARGO_TARGET_DIR))/conformance/everstream
 DURABLE_STREAMS := tests/durable-streams
@@ -115,6 +115,11 @@ bench-beside: release ## Compare with Electric's durable-streams in one run, 4 m
 	cargo build --locked --release --package everstream-benches
 	$(dir $(RELEASE_BINARY))bench beside --server $(RELEASE_BINARY) \
 	  --durable-streams $$(scripts/peer.sh durable-streams) $(ARGS)
+
+.PHONY: bench-plots
+bench-plots: need-build ## Draw the recorded results (make bench ARGS=--record) into docs/benchmarks
+	cargo build --locked --release --package everstream-benches
+	$(dir $(RELEASE_BINARY))bench plot
 
 .PHONY: bench-smoke
 bench-smoke: need-build page ## Run every benchmark small and short: what must hold, no figures

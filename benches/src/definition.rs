@@ -4,10 +4,15 @@
 //! published figures as defaults, and part of what is recorded.
 
 pub(crate) mod beside;
+pub(crate) mod chat;
+mod delivery;
 pub(crate) mod demo;
 pub(crate) mod fan_out;
+pub(crate) mod growth_subscribers;
+pub(crate) mod idle_memory;
 pub(crate) mod relay;
 pub(crate) mod resume;
+pub(crate) mod saturated;
 pub(crate) mod startup;
 
 use std::path::PathBuf;

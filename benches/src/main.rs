@@ -6,14 +6,14 @@
 //! - [`peer`]: the other servers.
 //! - [`generator`]: the load.
 //! - [`process`]: a server as a process, what it uses, and that it ends.
-//! - [`result`]: figures, tables, and files of results.
+//! - [`result`]: figures, tables, and files of results; [`plot`]: pictures of those.
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its purpose")]
 
-mod bare;
 mod definition;
 mod generator;
 mod http;
 mod peer;
+mod plot;
 mod process;
 mod result;
 mod subscriber;
@@ -26,10 +26,14 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use self::definition::beside::Beside;
+use self::definition::chat::Chat;
 use self::definition::demo::Demo;
 use self::definition::fan_out::FanOut;
+use self::definition::growth_subscribers::GrowthSubscribers;
+use self::definition::idle_memory::IdleMemory;
 use self::definition::relay::Relay;
 use self::definition::resume::Resume;
+use self::definition::saturated::Saturated;
 use self::definition::startup::Startup;
 use self::definition::{Bench, run, smoke};
 use self::peer::Peers;
@@ -52,8 +56,29 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// One stream, many subscribers: CPU per delivery, beside a bare loop of writes.
+    #[command(flatten)]
+    Measure(Measure),
+    /// Every definition small and short: what must hold, without figures.
+    Smoke,
+    /// Draw the recorded results into docs/benchmarks.
+    Plot,
+    #[command(flatten)]
+    Part(Part),
+}
+
+/// A definition.
+#[derive(Debug, Subcommand)]
+enum Measure {
+    /// One stream, many subscribers: CPU per delivery and latency, beside the peers and a bare loop of writes.
     FanOut(FanOut),
+    /// One stream, many subscribers, as many events as the server takes: deliveries per second.
+    Saturated(Saturated),
+    /// Many subscribers and nothing to say to them: memory of each.
+    IdleMemory(IdleMemory),
+    /// Many streams with few subscribers each, durable: CPU per delivery and latency.
+    Chat(Chat),
+    /// From one subscriber to many: CPU per delivery and memory, as a curve.
+    GrowthSubscribers(GrowthSubscribers),
     /// Many answers at once through the relay: CPU per token and added latency.
     Relay(Relay),
     /// Many answers of the built-in demo at once: CPU per token, its own upstream included.
@@ -64,11 +89,20 @@ enum Command {
     Startup(Startup),
     /// Everstream beside Electric's `durable-streams`: appends, catch-up, live tails, memory.
     Beside(Beside),
-    /// Every definition small and short: what must hold, without figures.
-    Smoke,
-    /// The reference of `fan-out`: writes what it reads on standard input to every socket (run by `fan-out`).
+}
+
+/// What a definition runs as a process of its own.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// A peer: writes what is published to every socket, and nothing else.
     #[command(hide = true)]
     Bare,
+    /// A peer: axum's `Sse` over a broadcast channel.
+    #[command(hide = true)]
+    AxumBroadcast,
+    /// The backend of the peer Pushpin.
+    #[command(hide = true)]
+    GripBackend,
     /// An upstream that sends tokens at a steady rate (run by `relay`).
     #[command(hide = true)]
     Upstream,
@@ -79,32 +113,45 @@ enum Command {
 
 fn main() -> Result<()> {
     let Arguments { server, peers, record, command } = Arguments::parse();
-    let peers = match (&command, peers) {
-        (Command::Smoke, _) => Peers::OwnOnly,
-        (_, Some(names)) => Peers::Named(names),
-        (_, None) => Peers::Installed,
-    };
-    let bench = Bench { server, peers };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Command::FanOut(definition) => run(&definition, &bench, record).await,
-            Command::Relay(definition) => run(&definition, &bench, record).await,
-            Command::Demo(definition) => run(&definition, &bench, record).await,
-            Command::Resume(definition) => run(&definition, &bench, record).await,
-            Command::Startup(definition) => run(&definition, &bench, record).await,
-            Command::Beside(definition) => run(&definition, &bench, record).await,
-            Command::Smoke => smoke_all(&bench).await,
-            Command::Bare => bare::serve(),
-            Command::Upstream => upstream::serve(),
-            Command::Guard { program, arguments } => process::guard::stand(&program, &arguments),
-        }
-    })
+    let peers = peers.map_or(Peers::Installed, Peers::Named);
+    match command {
+        Command::Measure(definition) => wait(measure(&definition, &Bench { server, peers }, record)),
+        Command::Smoke => wait(smoke_all(&Bench { server, peers: Peers::OwnOnly })),
+        Command::Plot => plot::draw_all(),
+        Command::Part(Part::Bare) => peer::serve_bare(),
+        Command::Part(Part::AxumBroadcast) => peer::serve_axum_broadcast(),
+        Command::Part(Part::GripBackend) => peer::serve_grip_backend(),
+        Command::Part(Part::Upstream) => upstream::serve(),
+        Command::Part(Part::Guard { program, arguments }) => process::guard::stand(&program, &arguments),
+    }
+}
+
+fn wait(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+async fn measure(definition: &Measure, bench: &Bench, recorded: bool) -> Result<()> {
+    match definition {
+        Measure::FanOut(definition) => run(definition, bench, recorded).await,
+        Measure::Saturated(definition) => run(definition, bench, recorded).await,
+        Measure::IdleMemory(definition) => run(definition, bench, recorded).await,
+        Measure::Chat(definition) => run(definition, bench, recorded).await,
+        Measure::GrowthSubscribers(definition) => run(definition, bench, recorded).await,
+        Measure::Relay(definition) => run(definition, bench, recorded).await,
+        Measure::Demo(definition) => run(definition, bench, recorded).await,
+        Measure::Resume(definition) => run(definition, bench, recorded).await,
+        Measure::Startup(definition) => run(definition, bench, recorded).await,
+        Measure::Beside(definition) => run(definition, bench, recorded).await,
+    }
 }
 
 /// Every definition there is.
 async fn smoke_all(bench: &Bench) -> Result<()> {
     smoke::<FanOut>(bench).await?;
+    smoke::<Saturated>(bench).await?;
+    smoke::<IdleMemory>(bench).await?;
+    smoke::<Chat>(bench).await?;
+    smoke::<GrowthSubscribers>(bench).await?;
     smoke::<Relay>(bench).await?;
     smoke::<Demo>(bench).await?;
     smoke::<Resume>(bench).await?;

@@ -52,13 +52,20 @@ impl Process {
         let began = Instant::now();
         let guard = guarded(program, arguments)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut process = Self { address, started_in: Duration::ZERO, guard };
-        while TcpStream::connect(address).is_err() {
-            ensure!(process.guard.try_wait()?.is_none(), "{} ended before it listened", program.display());
-            ensure!(began.elapsed() < PATIENCE, "{} does not listen at {address}", program.display());
-            rest(TRY_EVERY);
-        }
+        process.listens_at(address)?;
         process.started_in = began.elapsed();
         Ok(process)
+    }
+
+    /// Waits until it takes connections at `address`.
+    pub(crate) fn listens_at(&mut self, address: SocketAddr) -> Result<()> {
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            ensure!(self.guard.try_wait()?.is_none(), "the server ended before it listened");
+            ensure!(began.elapsed() < PATIENCE, "the server does not listen at {address}");
+            rest(TRY_EVERY);
+        }
+        Ok(())
     }
 
     /// Starts one of the servers that are part of this program.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::latency::{Latencies, micros_each, now_nanos};
 pub(crate) use self::machine::Circumstances;
-pub(crate) use self::record::record;
+pub(crate) use self::record::{Recorded, RecordedFigure, read, record};
 
 /// The name of our own server in every report.
 pub(crate) const OURS: &str = "everstream";
@@ -53,6 +53,8 @@ impl Metric {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     layout: Layout,
+    /// What grows along the axis of its curves.
+    along: &'static str,
     figures: Vec<Figure>,
     left_out: Vec<LeftOut>,
 }
@@ -98,6 +100,11 @@ pub(crate) struct Entry<'a> {
 impl Report {
     pub(crate) fn new(layout: Layout) -> Self {
         Self { layout, ..Self::default() }
+    }
+
+    /// A report of curves: its points are sizes of this.
+    pub(crate) fn along(what: &'static str) -> Self {
+        Self { along: what, ..Self::default() }
     }
 
     /// Where the figures of `server` in `case` go; a second one for the same metric is another round.

@@ -134,13 +134,31 @@ impl Connection {
 
     /// The length of the whole answer, once its head is there.
     fn length(&self) -> Result<Option<usize>> {
-        let Some((head, _)) = split(self.input.get(..self.filled).unwrap_or_default()) else { return Ok(None) };
+        let Some((head, body)) = split(self.input.get(..self.filled).unwrap_or_default()) else { return Ok(None) };
         if matches!(status(head)?, 204 | 304) {
             return Ok(Some(head.len()));
         }
-        let head = std::str::from_utf8(head)?;
-        let body: usize = crate::http::header(head, "content-length").context("an answer without length")?.parse()?;
+        let text = std::str::from_utf8(head)?;
+        if crate::http::header(text, "transfer-encoding").is_some_and(|coding| coding == "chunked") {
+            return Ok(chunked_length(body)?.map(|length| head.len() + length));
+        }
+        let body: usize = crate::http::header(text, "content-length").context("an answer without length")?.parse()?;
         Ok(Some(head.len() + body))
+    }
+}
+
+/// The length of a body in chunks with what frames them, once its last one is there.
+fn chunked_length(body: &[u8]) -> Result<Option<usize>> {
+    let mut length = 0;
+    loop {
+        let rest = body.get(length..).unwrap_or_default();
+        let Some(line) = memmem::find(rest, b"\r\n") else { return Ok(None) };
+        let size = std::str::from_utf8(rest.get(..line).unwrap_or_default())?;
+        let size = usize::from_str_radix(size, 16).context("an odd chunk")?;
+        length += line + 2 + size + 2;
+        if size == 0 || length > body.len() {
+            return Ok((length <= body.len()).then_some(length));
+        }
     }
 }
 
@@ -152,4 +170,19 @@ pub(crate) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(crate) fn status(head: &[u8]) -> Result<u16> {
     let digits = head.get(9..12).context("a short head")?;
     Ok(std::str::from_utf8(digits)?.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_in_chunks_ends_with_its_last_one() {
+        let body = b"3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n";
+        for cut in 0..body.len() {
+            assert_eq!(chunked_length(&body[..cut]).unwrap(), None, "cut at {cut}");
+        }
+        assert_eq!(chunked_length(body).unwrap(), Some(body.len()));
+        assert!(chunked_length(b"no size\r\n").is_err());
+    }
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper};
 
 use super::family::descendants;
 
@@ -34,6 +34,8 @@ pub(crate) fn stand(program: &Path, arguments: &[OsString]) -> Result<()> {
     });
     let status = child.wait()?;
     end_descendants()?;
+    // What they left behind came here, all of it ended by now, and is not left to whoever is next in line.
+    while let Ok(Some(_)) = rustix::process::wait(WaitOptions::empty()) {}
     // A signal is how servers end here.
     ensure!(status.code().is_none_or(|code| code == 0), "{} ended: {status}", program.display());
     Ok(())

@@ -13,10 +13,6 @@ impl Latencies {
         self.nanos.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.nanos.extend(other.nanos);
-    }
-
     pub(crate) fn len(&self) -> u64 {
         self.nanos.len() as u64
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,6 +21,9 @@ pub(crate) struct Recorded {
     /// The sizes, by the names of the flags that change them.
     pub(crate) sizes: Value,
     pub(crate) circumstances: Circumstances,
+    /// What grows along the axis of its curves; nothing without curves.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) along: String,
     pub(crate) figures: Vec<RecordedFigure>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_out: Vec<LeftOut>,
@@ -50,6 +53,7 @@ pub(crate) fn record(definition: &str, workload: &str, holds: &str, sizes: &Valu
         holds: holds.to_owned(),
         sizes: sizes.clone(),
         circumstances: Circumstances::of_now(),
+        along: report.along.to_owned(),
         figures: report.figures.into_iter().map(recorded_figure).collect(),
         left_out: report.left_out,
     };
@@ -63,4 +67,17 @@ fn recorded_figure(figure: Figure) -> RecordedFigure {
     let Figure { case, at, server, metric, rounds } = figure;
     let (metric, unit, better) = (metric.name.to_owned(), metric.unit.to_owned(), metric.better);
     RecordedFigure { case, at, server, metric, unit, better, figure: median(&rounds), rounds }
+}
+
+/// All results there are, by name.
+pub(crate) fn read() -> Result<Vec<Recorded>> {
+    let entries = fs::read_dir(DIRECTORY).with_context(|| format!("no results in {DIRECTORY}: record some first"))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    paths.sort();
+    paths.iter().map(|path| read_one(path)).collect()
+}
+
+fn read_one(path: &Path) -> Result<Recorded> {
+    serde_json::from_slice(&fs::read(path)?).with_context(|| format!("{} is no result", path.display()))
 }

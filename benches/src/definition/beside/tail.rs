@@ -12,9 +12,9 @@ use mio::{Events, Poll};
 use super::append::PREFIX;
 use super::server::Running;
 use crate::generator::load::Beat;
+use crate::generator::stamp::{stamped, take_stamps};
 use crate::generator::wire::{Connection, split, status};
 use crate::result::{Latencies, now_nanos};
-use crate::subscriber::{stamped, take_stamps};
 
 /// Connections that append.
 const PUBLISHERS: usize = 8;

@@ -1,0 +1,35 @@
+//! When the next event is due, on the same epoll as the sockets. The time limit of epoll itself counts in whole
+//! milliseconds, which is too coarse for a load.
+
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::time::Duration;
+
+use anyhow::Result;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+use rustix::time::{timerfd_create, timerfd_settime};
+
+/// A timer that makes its poll return.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    fd: OwnedFd,
+}
+
+impl Timer {
+    pub(crate) fn new(registry: &Registry, token: Token) -> Result<Self> {
+        let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)?;
+        Ok(Self { fd })
+    }
+
+    /// Rings once after `time`; setting it forgets what it was set to before.
+    pub(crate) fn set(&self, time: Duration) -> Result<()> {
+        // Zero would turn it off.
+        let time = time.max(Duration::from_nanos(1));
+        let once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let value = Timespec { tv_sec: i64::try_from(time.as_secs())?, tv_nsec: time.subsec_nanos().into() };
+        timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: once, it_value: value })?;
+        Ok(())
+    }
+}

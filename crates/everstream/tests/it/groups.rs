@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use everstream_testkit::{Api, Deadline, Ending, RawHttp, RawSse, TestServer};
+use everstream_testkit::{Api, Deadline, Ending, MockUpstream, PATIENCE, RawHttp, RawSse, TestServer, eventually};
 
-use crate::support::{await_subscribers, data_of, get, server, subscription};
+use crate::support::{EVENTS, await_subscribers, data_of, get, launch, server, subscription};
 
 /// More than are served in one go, on any number of workers this machine has.
 const MANY: usize = 1000;
@@ -135,4 +135,38 @@ fn request_sent_into_an_event_stream_is_answered_behind_its_clean_end() {
     for _ in 0..2 {
         assert_eq!(http.try_read_response("GET", Deadline::patient()).unwrap().status(), 404);
     }
+}
+
+#[test]
+fn ask_whose_policy_is_cancel_ends_with_the_last_of_its_viewers() {
+    let upstream = MockUpstream::start();
+    let mount = format!(
+        "[upstreams.up]\nmount = \"/up\"\nurl = \"{}\"\ndialect = \"sse\"\non_disconnect = \"cancel\"\n",
+        upstream.url()
+    );
+    let server = launch().config(&mount).start();
+    let mut http = RawHttp::connect(server.addr());
+    let fields = [EVENTS, ("Content-Type", "application/json")];
+    http.send(Api::request_bytes("POST", "/up/v1/chat/completions", &fields, b"{\"stream\":true}"));
+    let mut call = upstream.call();
+    call.begin_events();
+    let mut caller = RawSse::read(http);
+    let path = caller.head().field("content-location").unwrap().to_owned();
+    let mut viewers: Vec<_> = (0..10).map(|_| server.api().subscribe_to(&path)).collect();
+    call.event("1");
+    for subscriber in viewers.iter_mut().chain([&mut caller]) {
+        assert_eq!(subscriber.next_event().data, "1");
+    }
+    let mut stays = viewers.pop().unwrap();
+    drop((viewers, caller));
+    let name = path.strip_prefix("/v1/stream/").unwrap();
+    await_subscribers(server.api(), name, 1);
+    call.event("2");
+    assert_eq!(stays.next_event().data, "2", "one is left to go on for");
+    drop(stays);
+    call.closed_within(PATIENCE);
+    eventually("the answer is stopped", || match server.api().state(name) {
+        state if state["close_reason"] == "stopped" => Ok(()),
+        state => Err(state.to_string()),
+    });
 }

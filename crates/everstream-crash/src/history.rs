@@ -1,5 +1,7 @@
 //! What was asked, what was acknowledged, and what must therefore be found after a crash.
 
+mod by_stream;
+
 use everstream_log::{Durability, Error, ErrorKind, MemoryLog};
 
 use crate::driver::ready;
@@ -17,8 +19,9 @@ pub enum Loss {
 
 /// The operations that may be in the log, in order, and how many of them must be.
 ///
-/// The engine has one writer, so that what it holds after a crash is what the first so many operations make: no
-/// operation in part, none twice, none without those before it, and nothing else.
+/// What the engine holds after a crash is what the first so many operations on each stream make: no operation in part,
+/// none twice, none without those before it on its stream, and nothing else. What was promised must be among them. Of
+/// different streams nothing is promised: appends and all else go to files of their own.
 #[derive(Debug)]
 pub struct History {
     durability: Durability,
@@ -89,7 +92,7 @@ impl History {
     /// that nobody was promised are gone.
     ///
     /// # Errors
-    /// When it is not what the first so many operations make, or fewer than were promised.
+    /// When it is not what the first so many operations on each stream make, or fewer than were promised.
     pub fn judge(&mut self, found: &LogState, loss: Loss) -> Result<usize, Violation> {
         let promised = match loss {
             Loss::Process => self.safe_from_process,
@@ -97,14 +100,29 @@ impl History {
         };
         let (matching, due) = self.find(found, promised)?;
         if let Some(count) = matching {
-            return Ok(self.cut(count, loss));
+            let rest = self.operations.split_off(count);
+            self.go_on(loss);
+            return Ok(rest.len());
+        }
+        // A commit is one frame; folded, it is a batch for each stream, which a power cut may part unless it was synced.
+        let is_whole =
+            self.durability == Durability::Fsync || (self.durability == Durability::Os && loss == Loss::Process);
+        if let Some(kept) = self.kept_by_stream(found, promised, is_whole)? {
+            let gone = self.operations.len().saturating_sub(kept.len());
+            self.operations = kept;
+            self.go_on(loss);
+            return Ok(gone);
         }
         let difference = found.difference(&due).join("\n  ");
-        Err(Violation(match self.find(found, 0)?.0 {
-            Some(count) => format!("{} acknowledged operations are lost:\n  {difference}", promised - count),
-            None => {
-                format!("what is there was never there; against what was promised:\n  {difference}")
+        let is_there = match self.find(found, 0)?.0 {
+            Some(count) => Some(count),
+            None => self.kept_by_stream(found, 0, false)?.map(|kept| kept.len()),
+        };
+        Err(Violation(match is_there {
+            Some(count) => {
+                format!("acknowledged operations are lost: {promised} promised, {count} there:\n  {difference}")
             }
+            None => format!("what is there was never there; against what was promised:\n  {difference}"),
         }))
     }
 
@@ -139,9 +157,8 @@ impl History {
         self.operations.retain(|operation| ready(operation.apply(&log)).is_ok());
     }
 
-    fn cut(&mut self, count: usize, loss: Loss) -> usize {
-        let gone = self.operations.len() - count;
-        self.operations.truncate(count);
+    /// Goes on from the operations that were found.
+    fn go_on(&mut self, loss: Loss) {
         self.forget_refused();
         let count = self.operations.len();
         // What an opened log shows is as good as acknowledged: its readers may have seen it.
@@ -151,7 +168,6 @@ impl History {
         } else if self.durability == Durability::Os {
             self.safe_from_process = count;
         }
-        gone
     }
 }
 

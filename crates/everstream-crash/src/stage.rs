@@ -31,6 +31,8 @@ pub struct Opening {
     pub durability: Durability,
     /// How much it holds in memory before it writes a table; the smaller, the more of them there are.
     pub memtable_bytes_max: u64,
+    /// How much it holds in memory before it folds it.
+    pub pending_bytes_max: usize,
 }
 
 impl Stage {
@@ -56,8 +58,7 @@ impl Stage {
     /// What the engine says.
     pub fn open(&mut self, opening: &Opening) -> Result<Recovery, Error> {
         let root = self.device.root().to_owned();
-        let Opening { subject, durability, memtable_bytes_max } = *opening;
-        let opened = self.driver.run(&self.device, || subject.open(&root, durability, memtable_bytes_max))?;
+        let opened = self.driver.run(&self.device, || opening.subject.open(&root, opening))?;
         let recovery = opened.recovery.clone();
         self.opened = Some(opened);
         Ok(recovery)

@@ -92,6 +92,21 @@ impl LogState {
         self.streams.values().map(|stream| stream.records.len()).sum()
     }
 
+    /// Whether both have the same of a name, but for the deadline.
+    pub(crate) fn agrees(&self, other: &Self, name: &str) -> bool {
+        let but_deadline = |state: &Self| {
+            let stream = state.streams.get(name).cloned();
+            stream.map(|stream| StreamState { expires_at: None, ..stream })
+        };
+        but_deadline(self) == but_deadline(other) && self.tombstones.get(name) == other.tombstones.get(name)
+    }
+
+    /// Whether both have the same incarnation of a stream with the same deadline, or neither has it.
+    pub(crate) fn agrees_on_deadline(&self, other: &Self, name: &str) -> bool {
+        let deadline = |state: &Self| state.streams.get(name).map(|stream| (stream.epoch, stream.expires_at));
+        deadline(self) == deadline(other)
+    }
+
     /// Where two states differ, for people.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Vec<String> {

@@ -6,6 +6,7 @@ use everstream_log::{Durability, Error, Log};
 use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
 
 use crate::device::Syncs;
+use crate::stage::Opening;
 
 /// How an engine is opened and on what.
 #[derive(Debug, Clone, Copy)]
@@ -34,14 +35,11 @@ pub(crate) struct Opened {
 }
 
 impl Subject {
-    pub(crate) fn open(
-        &self,
-        directory: &Path,
-        promised: Durability,
-        memtable_bytes_max: u64,
-    ) -> Result<Opened, Error> {
-        let durability = self.kept.unwrap_or(promised);
-        let log = DiskLog::open(&DiskConfig { durability, memtable_bytes_max, ..DiskConfig::new(directory) })?;
+    pub(crate) fn open(&self, directory: &Path, opening: &Opening) -> Result<Opened, Error> {
+        let &Opening { durability, memtable_bytes_max, pending_bytes_max, .. } = opening;
+        let durability = self.kept.unwrap_or(durability);
+        let defaults = DiskConfig::new(directory);
+        let log = DiskLog::open(&DiskConfig { durability, memtable_bytes_max, pending_bytes_max, ..defaults })?;
         let recovery = log.recovery().clone();
         Ok(Opened { log: (self.wrap)(log), recovery })
     }

@@ -33,6 +33,8 @@ pub struct Tally {
     pub tables: u64,
     /// Journals removed.
     pub journals_removed: u64,
+    /// Folds that came to their end, so that the journal of appends that held it was removed.
+    pub folds: u64,
     /// Changes asked of the device.
     pub steps: u64,
     /// A number that two runs share when they asked the same of the device in the same order.
@@ -81,6 +83,7 @@ impl Tally {
         self.trace = hasher.finish();
         self.rolls += count(Kind::Create, |path| path.ends_with(".jnl") && path != "store/0.jnl");
         self.tables += count(Kind::Create, |path| path.contains("/tables/"));
+        self.folds += count(Kind::Remove, |path| path.ends_with(".journal"));
         self.journals_removed += count(Kind::Remove, |path| path.ends_with(".jnl"));
     }
 
@@ -94,6 +97,7 @@ impl Tally {
         self.rolls += other.rolls;
         self.tables += other.tables;
         self.journals_removed += other.journals_removed;
+        self.folds += other.folds;
         self.steps += other.steps;
         self.trace ^= other.trace;
         for (into, from) in [
@@ -118,8 +122,8 @@ impl fmt::Display for Tally {
         writeln!(f, "faults: {}", list(&self.faults))?;
         writeln!(
             f,
-            "journals rolled {}, removed {}; tables written {}; openings that cut a journal {}",
-            self.rolls, self.journals_removed, self.tables, self.cuts
+            "journals rolled {}, removed {}; folds {}; tables written {}; openings that cut a journal {}",
+            self.rolls, self.journals_removed, self.folds, self.tables, self.cuts
         )?;
         write!(
             f,

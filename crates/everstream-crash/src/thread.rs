@@ -9,15 +9,17 @@ pub enum Role {
     Foreground,
     /// The store's worker: writes memtables to files and merges these.
     Worker,
+    /// Folds pending appends into the store.
+    Folder,
     /// Gives back the space of deleted streams.
     Reclaimer,
 }
 
 impl Role {
     /// How many there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 4;
     /// Those nobody waits for.
-    pub const BACKGROUND: [Self; 2] = [Self::Worker, Self::Reclaimer];
+    pub const BACKGROUND: [Self; 3] = [Self::Worker, Self::Folder, Self::Reclaimer];
 
     pub(crate) const fn index(self) -> usize {
         self as usize
@@ -34,6 +36,7 @@ impl Role {
                 let current = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
                 let found = match current.trim_end() {
                     "fjall:worker" => Self::Worker,
+                    "everstream-fold" => Self::Folder,
                     "everstream-recl" => Self::Reclaimer,
                     _ => Self::Foreground,
                 };

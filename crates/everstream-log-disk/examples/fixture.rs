@@ -24,11 +24,15 @@ async fn main() {
         log.health() == everstream_log::Health::Ready
             && fixture_content::MADE_AT.0 > 0
             && !fixture_content::PRODUCERS.is_empty()
+            && !fixture_content::names(DiskLog::FORMAT).is_empty()
     );
     log.close().await.unwrap();
-    // Once more, so that the journal is as long as what was written.
-    DiskLog::open(&config).unwrap().close().await.unwrap();
+    // Opened again, so that what comes now is in the journal alone; packed while it is open, as a killed process would
+    // leave it.
+    let log = DiskLog::open(&config).unwrap();
+    fixture_content::tell_last(&log).await;
     pack(directory.path(), directory.path());
+    log.close().await.unwrap();
 }
 
 fn pack(root: &Path, directory: &Path) {

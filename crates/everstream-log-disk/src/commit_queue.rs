@@ -1,6 +1,6 @@
 //! The engine's own writing thread: takes what may have to wait for the device off the callers' threads.
 //!
-//! Whatever waits when the thread comes back is one group: one batch and, at `fsync`, one flush for all. The first
+//! Whatever waits when the thread comes back is one group: one frame in the journal and, at `fsync`, one flush for all. The first
 //! change of an idle log is a group of its own at once; there is no timer.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,6 +75,7 @@ impl CommitThread {
     fn commit_what_waits(&mut self, change: Change, answer: oneshot::Sender<Answer>) {
         let writer = Arc::clone(&self.writer);
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.make_room();
         let mut group = writer.group();
         let mut staged = Vec::new();
         let mut next = Some((change, answer));
@@ -82,6 +83,7 @@ impl CommitThread {
             if group.refuses(&change) {
                 let full = std::mem::replace(&mut group, writer.group());
                 self.finish(&mut writer, full, std::mem::take(&mut staged));
+                writer.make_room();
             }
             match writer.stage(&mut group, change) {
                 Ok(changed) => staged.push((changed, answer)),

@@ -15,14 +15,17 @@ pub struct DiskConfig {
     pub streams_max: u64,
     /// Bytes of blocks read from the disk that are kept in memory.
     pub cache_bytes_max: u64,
-    /// Bytes of records that wait in memory, and in the journal, until they are sorted into a file. What stands beside
-    /// the records gets a quarter of it.
+    /// Bytes that acknowledged appends take in memory, and about as many in the journal, until they are folded into long
+    /// rows of the store. Twice as many while that goes on; then appends wait.
+    pub pending_bytes_max: usize,
+    /// Bytes of rows of records that wait in memory, and in the store's journal, until they are sorted into a file. What
+    /// stands beside the records gets a quarter of it.
     pub memtable_bytes_max: u64,
 }
 
 impl DiskConfig {
     /// The defaults for `directory`: acknowledged appends survive `kill -9`, a million streams, 32 MiB of cache,
-    /// 8 MiB in memory.
+    /// 4 MiB of appends and 8 MiB of rows in memory.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -30,6 +33,7 @@ impl DiskConfig {
             durability: Durability::Os,
             streams_max: 1_000_000,
             cache_bytes_max: 32 * 1024 * 1024,
+            pending_bytes_max: 4 * 1024 * 1024,
             memtable_bytes_max: 8 * 1024 * 1024,
         }
     }

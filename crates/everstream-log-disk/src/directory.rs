@@ -5,6 +5,7 @@
 //! FORMAT       one line of text with the format's number; there once the directory is complete
 //! FORMAT.new   the same while the directory is being made or brought to a newer format
 //! store/       the embedded store
+//! journal/     the appends that are not in the store yet
 //! damaged/     what was cut from the ends of journals, kept for people
 //! ```
 
@@ -15,8 +16,9 @@ use std::path::{Path, PathBuf};
 use everstream_log::{Error, ErrorKind};
 
 /// The format this version writes, and the newest it reads. Format 1 had no producers: an opening by this version makes
-/// it format 2, since an older one would take a producer's retry for a new append.
-pub(crate) const FORMAT: u32 = 2;
+/// it the present one, since an older one would take a producer's retry for a new append. Format 2 had no journal of
+/// appends, and rows of one entry each: an older version would miss what is in the one and refuse the others.
+pub(crate) const FORMAT: u32 = 3;
 
 const LOCK_FILE: &str = "LOCK";
 /// The content of `LOCK` after an orderly end.
@@ -26,6 +28,7 @@ const NEW_FORMAT_FILE: &str = "FORMAT.new";
 const STORE_DIRECTORY: &str = "store";
 /// The embedded store's own folder of folders, one for each keyspace.
 const KEYSPACES_DIRECTORY: &str = "keyspaces";
+const JOURNAL_DIRECTORY: &str = "journal";
 const DAMAGED_DIRECTORY: &str = "damaged";
 const FORMAT_WORDS: &str = "everstream disk log, format ";
 /// A file system's own directory at the root of a mounted volume.
@@ -65,6 +68,11 @@ impl Directory {
     /// Where the embedded store is.
     pub(crate) fn store(&self) -> PathBuf {
         self.path.join(STORE_DIRECTORY)
+    }
+
+    /// Where the journals of appends are.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join(JOURNAL_DIRECTORY)
     }
 
     /// Where what was cut from journals is kept.
@@ -111,6 +119,10 @@ impl Directory {
         // The store syncs what is in the folder of a new keyspace, and leaves it to the file system that the folder
         // itself has a name after a power cut.
         sync(&self.store().join(KEYSPACES_DIRECTORY))?;
+        if !self.journal().try_exists()? {
+            fs::create_dir(self.journal())?;
+            sync(&self.path)?;
+        }
         if self.format == Some(FORMAT) {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! The engine's public face.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,9 +16,10 @@ use crate::config::DiskConfig;
 use crate::directory::Directory;
 use crate::engine::{Attempt, Engine};
 use crate::failure::Refusal;
-use crate::recovery::{Recovery, recover};
+use crate::folder::{Folder, Journals};
+use crate::recovery::{Recovery, recover_appends, recover_store};
 use crate::store::Store;
-use crate::writer::Writer;
+use crate::writer::{Bounds, Writer};
 use crate::{directory, read};
 
 /// A read of at most so many bytes runs in the caller's thread: a seek and a few blocks. Longer ones have threads of
@@ -26,8 +28,8 @@ const INLINE_READ_BYTES_MAX: usize = 64 * 1024;
 
 /// A log in a data directory.
 ///
-/// At `memory` and `os` a write runs in the caller's thread, some microseconds, unless the store is busy with its own
-/// files; then, and always at `fsync`, on the engine's thread. Lookups and reads of up to 64 KiB run in the caller's
+/// At `memory` and `os` a write runs in the caller's thread, some microseconds; on the engine's thread always at `fsync`,
+/// else an append while there is no room for it in memory, and anything else while the store is busy with its files. Lookups and reads of up to 64 KiB run in the caller's
 /// thread, longer reads on two threads of the engine.
 ///
 /// Dropping it without [`Log::close`] closes it in the same way and waits for that.
@@ -45,20 +47,34 @@ impl DiskLog {
     pub const FORMAT: u32 = directory::FORMAT;
 
     /// Opens the log in `config.directory`, making it when there is none. Blocks: it reads the journals of the last
-    /// run, which the store keeps near 64 MiB whatever the history.
+    /// run, which are bounded whatever the history, and folds what is in them.
     ///
     /// # Errors
     /// `Unusable` when the directory is in use, not writable, not Everstream's, of a newer format or damaged beyond its
     /// journal's end; the sentence names it and says what to do. `Storage` when the device fails.
     pub fn open(config: &DiskConfig) -> Result<Self, Error> {
         let mut directory = Directory::claim(&config.directory)?;
-        let recovery = if directory.is_complete() { recover(&directory)? } else { Recovery::default() };
+        let is_made = directory.is_complete();
+        let recovered = if is_made { recover_store(&directory)? } else { Recovery::default() };
         let store = Arc::new(Store::open(&directory.store(), config.cache_bytes_max, config.memtable_bytes_max)?);
         directory.complete()?;
+        let recovery = recovered.and(recover_appends(&directory, &store)?);
         let refusal = Arc::new(Refusal::default());
-        let writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), config.durability, config.streams_max)?;
+        let journals = Journals {
+            directory: directory.journal(),
+            durability: config.durability,
+            // What is pending takes more room in memory than in the journal.
+            prepared_bytes: config.pending_bytes_max,
+        };
+        let (folder, journal) = Folder::new(journals).map_err(|error| unmade(&directory.journal(), error))?;
+        let bounds = Bounds {
+            durability: config.durability,
+            streams_max: config.streams_max,
+            pending_bytes_max: config.pending_bytes_max,
+        };
+        let writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), bounds, (folder.clone(), journal))?;
         let stream_count = writer.stream_count();
-        let engine = Engine::start(config, store, writer, Arc::clone(&refusal), directory)?;
+        let engine = Engine::start(config.durability, store, writer, folder, Arc::clone(&refusal), directory)?;
         Ok(Self {
             engine: Arc::new(RwLock::new(Some(engine))),
             refusal,
@@ -190,6 +206,14 @@ impl Log for DiskLog {
             answered.await.unwrap_or_else(|_| Err(closed()))
         })
     }
+}
+
+fn unmade(directory: &Path, error: std::io::Error) -> Error {
+    let said = format!(
+        "no journal can be made in {} ({error}): free space or repair the device, then start again",
+        directory.display()
+    );
+    Error::new(ErrorKind::Unusable, said).caused_by(error)
 }
 
 /// Waits for calls in other threads, then ends the engine; fine when it has ended already.

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use everstream_log::{Durability, Error, ErrorKind};
+use fjall::PersistMode;
 
 use crate::change::{Change, Changed};
 use crate::commit_queue::CommitQueue;
-use crate::config::DiskConfig;
 use crate::directory::Directory;
 use crate::failure::{Refusal, describe};
+use crate::folder::Folder;
 use crate::read_pool::ReadPool;
 use crate::reclaim::Reclaimer;
 use crate::store::Store;
@@ -27,6 +28,7 @@ pub(crate) struct Engine {
     pub(crate) queue: CommitQueue,
     pub(crate) reads: ReadPool,
     reclaimer: Reclaimer,
+    folder: Folder,
     threads: Vec<JoinHandle<()>>,
     refusal: Arc<Refusal>,
     directory: Directory,
@@ -41,9 +43,10 @@ pub(crate) enum Attempt {
 
 impl Engine {
     pub(crate) fn start(
-        config: &DiskConfig,
+        durability: Durability,
         store: Arc<Store>,
         writer: Writer,
+        folder: Folder,
         refusal: Arc<Refusal>,
         directory: Directory,
     ) -> Result<Self, Error> {
@@ -53,16 +56,19 @@ impl Engine {
         let writer = Arc::new(Mutex::new(writer));
         let (reclaimer, reclaiming) = Reclaimer::start(Arc::clone(&store), Arc::clone(&refusal)).map_err(no_thread)?;
         let (queue, committing) = CommitQueue::start(Arc::clone(&writer), reclaimer.clone()).map_err(no_thread)?;
+        let folding = folder.start(Arc::clone(&store), Arc::clone(&refusal)).map_err(no_thread)?;
         let (reads, mut threads) = ReadPool::start(&store).map_err(no_thread)?;
-        threads.extend([reclaiming, committing]);
-        let durability = config.durability;
-        Ok(Self { store, durability, writer, queue, reads, reclaimer, threads, refusal, directory })
+        threads.extend([reclaiming, committing, folding]);
+        Ok(Self { store, durability, writer, queue, reads, reclaimer, folder, threads, refusal, directory })
     }
 
-    /// Makes `change` in this thread when that takes microseconds: never with a flush to the device, nor while the
-    /// store is busy with its own files or another caller does not give way.
+    /// Makes `change` in this thread when that takes microseconds: never with a flush to the device, nor while another
+    /// caller does not give way; an append not while there is no room in memory for it, anything else not while the
+    /// store is busy with its own files.
     pub(crate) fn try_change(&self, change: Change) -> Attempt {
-        if self.durability == Durability::Fsync || self.store.is_busy() {
+        // Appends touch nothing but the journal and memory, whatever the store does.
+        let is_append = matches!(change, Change::Commit(_));
+        if self.durability == Durability::Fsync || (!is_append && self.store.is_busy()) {
             return Attempt::Declined(change);
         }
         for _ in 0..SPINS_MAX {
@@ -74,7 +80,7 @@ impl Engine {
                     continue;
                 }
             };
-            if writer.is_weighing_due() {
+            if if is_append { writer.must_wait() } else { writer.is_weighing_due() } {
                 return Attempt::Declined(change);
             }
             return Attempt::Made(self.change(&mut writer, change));
@@ -95,25 +101,30 @@ impl Engine {
 
     /// Answers what waits, ends the threads, flushes to the device and lets go of the directory. Blocks.
     pub(crate) fn shut_down(self) -> Result<(), Error> {
-        let Self { store, writer, queue, reads, reclaimer, threads, refusal, mut directory, .. } = self;
+        let Self { store, writer, queue, reads, reclaimer, folder, threads, refusal, mut directory, .. } = self;
         queue.stop();
         reads.stop();
         drop(reclaimer);
+        folder.stop();
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the log panicked");
             }
         }
         // Whoever has the writer finishes first.
-        drop(writer.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = match refusal.check() {
+            // Journals stay, and are read by the next opening.
+            Err(_) => store.persist(PersistMode::SyncAll),
+            Ok(()) => writer.finish(),
+        };
         drop(writer);
-        let synced = store.sync();
         drop(store);
-        if synced.is_ok() && refusal.check().is_ok() {
+        if ended.is_ok() && refusal.check().is_ok() {
             directory.settle();
         }
         drop(directory);
-        synced.map_err(|error| {
+        ended.map_err(|error| {
             let said = format!("the log could not be flushed to the device at its end ({})", describe(&error));
             Error::new(ErrorKind::Storage, said).caused_by(error)
         })

@@ -1,26 +1,30 @@
-//! Changes that are written in one batch and acknowledged together.
+//! Changes that are acknowledged together: appends go to the journal in one frame, all else to the store in one batch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use bytes::Bytes;
 use everstream_log::{Alias, Fork, StreamKey, StreamName};
-use fjall::{Keyspace, OwnedWriteBatch};
 
+use crate::batch::Batch;
 use crate::change::Change;
+use crate::pending::Staged;
 use crate::store::Store;
+use crate::stream_map::StreamMap;
 use crate::tail::Tail;
 
-/// A batch under way and what it is about to change.
+/// What is about to be written and what it is about to change.
 ///
 /// At most one change per name, alias and stream, so that each is checked against what the store has.
 pub(crate) struct Group {
-    pub(crate) batch: OwnedWriteBatch,
-    /// The streams it appends to and where they end then; nothing for a stream that it deletes or touches.
-    pub(crate) streams: HashMap<StreamKey, Option<Tail>>,
+    pub(crate) appends: Vec<Staged>,
+    /// The bytes of records in them.
+    pub(crate) append_bytes: usize,
+    pub(crate) batch: Batch,
+    /// The streams it makes or appends to and where they end then; nothing for a stream that it deletes or touches.
+    pub(crate) streams: StreamMap<Option<Tail>>,
+    /// The streams it deletes.
+    pub(crate) deleted: Vec<StreamKey>,
     names: HashSet<StreamName>,
     aliases: HashSet<Alias>,
-    /// The bytes of its keys and rows.
-    pub(crate) bytes: usize,
     /// Whether streams came or went.
     pub(crate) counts: bool,
     /// Whether it makes forks.
@@ -32,16 +36,18 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// A group takes no further change once its rows reach so many bytes.
+    /// A group takes no further change once its records and rows reach so many bytes.
     const BYTES_MAX: usize = 4 * 1024 * 1024;
 
     pub(crate) fn new(store: &Store) -> Self {
         Self {
-            batch: store.batch(),
-            streams: HashMap::new(),
+            appends: Vec::new(),
+            append_bytes: 0,
+            batch: Batch::new(store),
+            streams: StreamMap::default(),
+            deleted: Vec::new(),
             names: HashSet::new(),
             aliases: HashSet::new(),
-            bytes: 0,
             counts: false,
             forks_made: false,
             forks_deleted: false,
@@ -51,7 +57,7 @@ impl Group {
 
     /// Whether `change` has to wait for the next group.
     pub(crate) fn refuses(&self, change: &Change) -> bool {
-        if self.bytes >= Self::BYTES_MAX {
+        if self.append_bytes + self.batch.bytes >= Self::BYTES_MAX {
             return true;
         }
         match change {
@@ -77,15 +83,5 @@ impl Group {
         if let Some(alias) = alias {
             self.aliases.insert(alias.clone());
         }
-    }
-
-    pub(crate) fn insert(&mut self, keyspace: &Keyspace, key: &[u8], row: impl Into<Bytes>) {
-        let row = row.into();
-        self.bytes = self.bytes.saturating_add(key.len() + row.len());
-        self.batch.insert(keyspace, key, row);
-    }
-
-    pub(crate) fn remove(&mut self, keyspace: &Keyspace, key: &[u8]) {
-        self.batch.remove(keyspace, key);
     }
 }

@@ -1,16 +1,20 @@
 //! The embedded engine: a durable log in a data directory, nothing else to install.
 //!
-//! An LSM store keeps the bytes; this crate decides what stands where (`docs/adr/0001-disk-layout.md`), when an append
-//! counts as durable, on which thread work runs and what happens to a damaged directory.
+//! An append goes to a journal of our own and to memory; what has gathered there is folded into long rows of an LSM
+//! store, which holds all else. This crate decides what stands where (`docs/adr/0001-disk-layout.md`,
+//! `docs/adr/0011-journal.md`), when an append counts as durable, on which thread work runs and what happens to a damaged
+//! directory.
 //!
 //! ```text
-//! caller ──> DiskLog ──> Writer (in the caller's thread: memory, os)  ──┐
-//!               │   └──> CommitQueue (own thread: fsync, a busy store) ─┴─> Store: one batch per group
-//!               ├──> read (in the caller's thread, or in the ReadPool when it may be long)
+//! caller ──> DiskLog ──> Writer (in the caller's thread: memory, os) ─┬─> Journal: one frame per group, then Pending
+//!               │   └──> CommitQueue (own thread: fsync, no room)   ──┴─> Store: one batch, for all but appends
+//!               │                     Folder (own thread): Pending ─────> Store: long rows, in batches
+//!               ├──> read: Store, then Pending (in the caller's thread, or in the ReadPool when it may be long)
 //!               └──> Reclaimer (own thread: space of deleted streams)
 //! ```
 #![warn(missing_docs)]
 
+mod batch;
 mod change;
 mod commit_queue;
 mod config;
@@ -18,9 +22,12 @@ mod directory;
 mod disk_log;
 mod engine;
 mod failure;
+mod fold;
+mod folder;
 mod group;
 mod journal;
 mod keyspace;
+mod pending;
 mod read;
 mod read_pool;
 mod reclaim;
@@ -28,6 +35,7 @@ mod recovery;
 #[cfg(test)]
 mod sample;
 mod store;
+mod stream_map;
 mod tail;
 mod wire;
 mod writer;

@@ -4,18 +4,23 @@ mod record;
 
 use bytes::Bytes;
 use everstream_log::{
-    Alias, Error, ForkedFrom, ProducerId, ProducerState, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
+    Alias, Closure, Error, ForkedFrom, Offset, ProducerId, ProducerState, StreamHead, StreamKey, StreamName, Timestamp,
+    Tombstone,
 };
 
 use crate::failure::unreadable;
 use crate::keyspace::{alias, expiry, relay};
+use crate::pending::PendingHead;
 use crate::store::Store;
 
-pub(crate) use record::{entry_end, read};
+pub(crate) use record::{Page, entry_end, read};
 
 /// The stream of this name: four rows and one seek; one row more for a fork.
+///
+/// What is pending of it is asked first: it goes to the store, never back.
 pub(crate) fn open(store: &Store, name: &StreamName) -> Result<Option<StreamHead>, Error> {
     let Some(key) = store.find(name)? else { return Ok(None) };
+    let pending = store.pending.head(key);
     // Deleted between the two looks, or with a tombstone.
     let Some(row) = store.stream(key)?.filter(|row| !row.is_tombstone) else { return Ok(None) };
     let forked_from = match &row.line {
@@ -26,8 +31,24 @@ pub(crate) fn open(store: &Store, name: &StreamName) -> Result<Option<StreamHead
             Some(ForkedFrom { source: line.source, name, base: line.base, point: line.point })
         }
     };
-    let last = store.last_run(key)?;
     let (own_start, bytes_before) = row.own_start();
+    let (end, seq_given) = match pending {
+        Some(PendingHead { tail, closure, stream_seq }) => {
+            (End { tail: tail.next, bytes: tail.bytes, closure, producers: tail.producers }, stream_seq)
+        }
+        None => {
+            let producers = store.producer_count(key)?;
+            let end = match store.last_run(key)? {
+                None => End { tail: own_start, bytes: bytes_before, closure: None, producers },
+                Some(run) => End { tail: run.next(), bytes: run.bytes_after(), closure: run.closure, producers },
+            };
+            (end, None)
+        }
+    };
+    let stream_seq = match seq_given {
+        None => store.stream_seq(key)?,
+        given => given,
+    };
     Ok(Some(StreamHead {
         key,
         epoch: row.epoch,
@@ -36,12 +57,20 @@ pub(crate) fn open(store: &Store, name: &StreamName) -> Result<Option<StreamHead
         expires_at: row.expires_at,
         forked_from,
         first: row.first,
-        tail: last.as_ref().map_or(own_start, |run| run.next()),
-        bytes: last.as_ref().map_or(bytes_before, |run| run.bytes_after()),
-        closure: last.and_then(|run| run.closure),
-        stream_seq: store.stream_seq(key)?,
-        producers: store.producer_count(key)?,
+        tail: end.tail,
+        bytes: end.bytes,
+        closure: end.closure,
+        stream_seq,
+        producers: end.producers,
     }))
+}
+
+/// Where a stream ends.
+struct End {
+    tail: Offset,
+    bytes: u64,
+    closure: Option<Closure>,
+    producers: u64,
 }
 
 /// What is left under this name.
@@ -63,7 +92,10 @@ fn name_of(store: &Store, stream: StreamKey) -> Result<Option<StreamName>, Error
 
 /// What the stream last accepted from a producer.
 pub(crate) fn producer(store: &Store, stream: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
-    let state = store.producer(stream, id);
+    let state = match store.pending.producer(stream, id) {
+        None => store.producer(stream, id),
+        pending => Ok(pending),
+    };
     // Looked up last, as for records.
     store.living(stream)?;
     state
@@ -81,10 +113,13 @@ pub(crate) fn expired(store: &Store, now: Timestamp, limit: usize) -> Result<Vec
 
 /// The relayed streams that are open.
 pub(crate) fn open_relays(store: &Store) -> Result<Vec<StreamName>, Error> {
+    let closed = store.pending.closed_relays();
     let mut open = Vec::new();
     for guard in store.relays.iter() {
         let stream = relay::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
-        open.extend(name_of(store, stream)?);
+        if !closed.contains(&stream) {
+            open.extend(name_of(store, stream)?);
+        }
     }
     Ok(open)
 }

@@ -1,13 +1,16 @@
-//! What an opening found at the ends of the journals, and what it cut.
+//! What an opening finds of the last process, and what it makes of it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+mod append;
+mod store;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use everstream_log::{Error, ErrorKind};
 
-use crate::directory::Directory;
-use crate::journal::{Scan, scan};
+pub(crate) use append::recover_appends;
+pub(crate) use store::recover_store;
 
 /// What an opening had to repair.
 ///
@@ -20,121 +23,55 @@ pub struct Recovery {
     /// Whole commits among them: they lay behind damage and are lost with it. Not 0 means that acknowledged records
     /// may be missing.
     pub commits_lost: u64,
+    /// Appends that were whole, but of whose stream the records before them are missing: a power cut took those, at a
+    /// durability that does not promise to survive one.
+    pub appends_dropped: u64,
     /// Where the cut bytes are kept.
-    pub kept_in: Option<PathBuf>,
+    pub kept_in: Vec<PathBuf>,
 }
 
-/// Cuts the newest journal behind its last whole commit.
-///
-/// # Errors
-/// `Unusable` when an older journal is damaged: it was on the device in full before the next one was begun, and cutting
-/// it would leave a hole before the later ones. `Storage` when a journal cannot be read or cut.
-pub(crate) fn recover(directory: &Directory) -> Result<Recovery, Error> {
-    if !directory.is_settled() {
-        directory.sync_names().map_err(|error| failed(&directory.store(), error))?;
+impl Recovery {
+    /// Both together.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.truncated_bytes += other.truncated_bytes;
+        self.commits_lost += other.commits_lost;
+        self.appends_dropped += other.appends_dropped;
+        self.kept_in.extend(other.kept_in);
+        self
     }
-    let mut journals = journals(&directory.store()).map_err(|error| failed(&directory.store(), error))?;
-    let Some((_, newest)) = journals.pop() else { return Ok(Recovery::default()) };
-    for (_, older) in &journals {
-        if scan(&read_written(older).map_err(|error| failed(older, error))?).torn_bytes > 0 {
-            let said = format!(
-                "the journal {} is damaged before its end: restore the data directory from a backup",
-                older.display()
-            );
-            return Err(Error::new(ErrorKind::Unusable, said));
-        }
+
+    /// Notes a cut, and says so.
+    fn note_cut(&mut self, journal: &Path, bytes: u64, commits: u64, kept_in: PathBuf) {
+        tracing::warn!(
+            journal = %journal.display(),
+            truncated_bytes = bytes,
+            commits_lost = commits,
+            kept_in = %kept_in.display(),
+            "the journal was truncated to its last whole commit"
+        );
+        self.truncated_bytes += bytes;
+        self.commits_lost += commits;
+        self.kept_in.push(kept_in);
     }
-    let written = read_written(&newest).map_err(|error| failed(&newest, error))?;
-    let found = scan(&written);
-    let mut recovery = Recovery::default();
-    if found.torn_bytes > 0 {
-        recovery = cut(&newest, &written, found, &directory.damaged()).map_err(|error| failed(&newest, error))?;
-    }
-    if !directory.is_settled() {
-        write_once_more(&newest, &written, found).map_err(|error| failed(&newest, error))?;
-    }
-    Ok(recovery)
 }
 
-/// Puts on the device what can be read from the journal.
-///
-/// After a sync that failed, the kernel goes on to show bytes that it will never write: they count as written. What is
-/// then appended behind them would be lost with them at the next power cut, acknowledged or not. Writing the same bytes
-/// again has them written; so does anybody who cannot know how the last process ended.
-fn write_once_more(journal: &Path, written: &[u8], found: Scan) -> io::Result<()> {
-    let whole = usize::try_from(found.whole_bytes).ok().and_then(|len| written.get(..len)).unwrap_or(written);
-    let mut file = OpenOptions::new().write(true).open(journal)?;
-    file.write_all(whole)?;
-    file.sync_all()
-}
-
-fn cut(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Result<Recovery> {
-    let kept_in = keep(journal, written, found, damaged)?;
-    let file = OpenOptions::new().write(true).open(journal)?;
-    file.set_len(found.whole_bytes)?;
-    file.sync_all()?;
-    let recovery = Recovery {
-        truncated_bytes: found.torn_bytes,
-        commits_lost: found.batches_behind,
-        kept_in: Some(kept_in.clone()),
-    };
-    tracing::warn!(
-        journal = %journal.display(),
-        truncated_bytes = recovery.truncated_bytes,
-        commits_lost = recovery.commits_lost,
-        kept_in = %kept_in.display(),
-        "the journal was truncated to its last whole commit"
-    );
-    Ok(recovery)
-}
-
-/// Keeps the bytes before they are cut; the same cut, begun twice, is kept once.
-fn keep(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Result<PathBuf> {
+/// Keeps bytes before they are cut; the same cut, begun twice, is kept once.
+fn keep(damaged: &Path, name: &str, torn: &[u8]) -> io::Result<PathBuf> {
     fs::create_dir_all(damaged)?;
-    let start = usize::try_from(found.whole_bytes).unwrap_or(usize::MAX);
-    let len = usize::try_from(found.torn_bytes).unwrap_or(usize::MAX);
-    let torn = written.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_default();
-    let stem = journal.file_stem().unwrap_or_default().to_string_lossy();
-    let kept_in = damaged.join(format!("journal-{stem}-at-{start}.bin"));
+    let kept_in = damaged.join(name);
     let mut file = File::create(&kept_in)?;
     file.write_all(torn)?;
     file.sync_all()?;
     Ok(kept_in)
 }
 
-/// The journals, oldest first.
-fn journals(store: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut journals = Vec::new();
-    for entry in fs::read_dir(store)? {
-        let path = entry?.path();
-        let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".jnl")?.parse().ok());
-        journals.extend(number.map(|number| (number, path)));
-    }
-    journals.sort();
-    Ok(journals)
-}
-
-/// A journal without the zeros at its end: it is made with 64 MiB of them, which need no memory here.
-fn read_written(journal: &Path) -> io::Result<Vec<u8>> {
-    const PIECE_BYTES: usize = 256 * 1024;
-    let zeros = vec![0; PIECE_BYTES];
-    let mut piece = zeros.clone();
-    let mut file = File::open(journal)?;
-    let (mut written, mut zeros_before) = (Vec::new(), 0);
-    loop {
-        let len = file.read(&mut piece)?;
-        let read = piece.get(..len).unwrap_or_default();
-        if read.is_empty() {
-            return Ok(written);
-        }
-        if zeros.starts_with(read) {
-            zeros_before += len;
-            continue;
-        }
-        written.resize(written.len() + zeros_before, 0);
-        written.extend_from_slice(read);
-        zeros_before = 0;
-    }
+/// Damage that is not at the end of the log.
+fn damaged_before_its_end(journal: &Path) -> Error {
+    let said = format!(
+        "the journal {} is damaged before its end: restore the data directory from a backup",
+        journal.display()
+    );
+    Error::new(ErrorKind::Unusable, said)
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {

@@ -1,11 +1,18 @@
-//! Changes for unit tests.
+//! Writers and changes for unit tests.
+
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use everstream_log::{
-    Create, Epoch, Expiry, Fork, ForkPoint, Offset, Origin, Settings, StreamKey, StreamName, Timestamp,
+    Create, Durability, Epoch, Expiry, Fork, ForkPoint, Offset, Origin, Settings, StreamKey, StreamName, Timestamp,
 };
 
 use crate::change::Change;
+use crate::failure::Refusal;
+use crate::folder::{Folder, Journals};
+use crate::store::Store;
+use crate::writer::{Bounds, Writer};
 
 pub(crate) fn create(name: &str) -> Change {
     Change::Create(Box::new(stream(name)))
@@ -39,4 +46,18 @@ fn stream(name: &str) -> Create {
         closure: None,
         sequencing: None,
     }
+}
+
+/// A writer whose journals are in `directory`; nobody folds unless `folder` is started.
+pub(crate) fn writer(
+    store: &Arc<Store>,
+    refusal: &Arc<Refusal>,
+    durability: Durability,
+    directory: &Path,
+) -> (Writer, Folder) {
+    let journals = Journals { directory: directory.to_owned(), durability, prepared_bytes: 100_000 };
+    let (folder, journal) = Folder::new(journals).unwrap();
+    let bounds = Bounds { durability, streams_max: 100, pending_bytes_max: 1 << 20 };
+    let writer = Writer::new(Arc::clone(store), Arc::clone(refusal), bounds, (folder.clone(), journal)).unwrap();
+    (writer, folder)
 }

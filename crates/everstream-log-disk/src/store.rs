@@ -1,20 +1,23 @@
 //! The embedded store, its keyspaces and how they are tuned: two cores, little memory, many small appends.
 
+pub(crate) mod journal;
 mod memtable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use everstream_log::{Error, ErrorKind, Offset, ProducerId, ProducerState, StreamKey, StreamName, StreamSeq};
 use fjall::config::{BlockSizePolicy, FilterPolicy};
-use fjall::{CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
+use fjall::{CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
 use crate::failure::{describe, unreadable};
 use crate::keyspace::counters::Counters;
 use crate::keyspace::record::Run;
 use crate::keyspace::stream::StreamRow;
 use crate::keyspace::{alias, counters, expiry, fork, garbage, name, producer, record, relay, stream, stream_key};
+use crate::pending::Pending;
 use crate::tail::gone;
 
 use memtable::{Bounds, Sealings};
@@ -26,9 +29,11 @@ const SEALED_JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// One: with more, the store's first worker spins on the queue while another compacts.
 const WORKERS: usize = 1;
 
-/// Open keyspaces.
+/// Open keyspaces, and what is about to go into them.
 pub(crate) struct Store {
     db: Database,
+    order: Mutex<()>,
+    pub(crate) pending: Pending,
     bounds: Bounds,
     sealings: Sealings,
     pub(crate) meta: Keyspace,
@@ -95,6 +100,8 @@ impl Store {
             garbage: db.keyspace(garbage::KEYSPACE, small)?,
             bounds: Bounds::new(memtable_bytes_max),
             sealings: Sealings::unknown(),
+            order: Mutex::new(()),
+            pending: Pending::default(),
             db,
         };
         // A recovery reads whole journals into memory.
@@ -107,9 +114,14 @@ impl Store {
         self.db.batch().durability(None)
     }
 
-    /// Puts everything written on the device.
-    pub(crate) fn sync(&self) -> fjall::Result<()> {
-        self.db.persist(fjall::PersistMode::SyncAll)
+    /// Makes everything written as durable as `mode` says.
+    pub(crate) fn persist(&self, mode: PersistMode) -> fjall::Result<()> {
+        self.db.persist(mode)
+    }
+
+    /// Held by whoever makes or deletes streams or folds, so that no fold brings rows of a stream that is gone.
+    pub(crate) fn order(&self) -> MutexGuard<'_, ()> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn counters(&self) -> Result<Counters, Error> {
@@ -137,6 +149,12 @@ impl Store {
     pub(crate) fn producer(&self, stream: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
         let row = self.producers.get(producer::producer_key(stream, id)).map_err(unreadable)?;
         Ok(row.map(|row| producer::deser_state(row.into())).transpose()?)
+    }
+
+    /// Whether a producer has appended to a stream.
+    pub(crate) fn knows_producer(&self, stream: StreamKey, id: &ProducerId) -> Result<bool, Error> {
+        // In this order: what is pending goes to the store, never back.
+        Ok(self.pending.producer(stream, id).is_some() || self.producer(stream, id)?.is_some())
     }
 
     /// How many producers have appended to a stream.

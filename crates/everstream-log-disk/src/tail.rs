@@ -1,10 +1,9 @@
 //! Where open streams end, so that an append need not ask the store.
 
-use std::collections::HashMap;
-
-use everstream_log::{Error, ErrorKind, Offset, Origin, StreamKey};
+use everstream_log::{Entry, Error, ErrorKind, Offset, Origin, StreamKey};
 
 use crate::store::Store;
+use crate::stream_map::StreamMap;
 
 /// What an append has to know of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +17,12 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Reads it from the store: two rows and a seek.
+    /// Of a stream with appends that are not in the store yet, from there; else from the store: two rows and a seek.
     pub(crate) fn load(store: &Store, stream: StreamKey) -> Result<Self, Error> {
+        // Asked first: what is pending goes to the store, never back.
+        if let Some(tail) = store.pending.tail(stream) {
+            return Ok(tail);
+        }
         let row = store.living(stream)?;
         let is_relay = row.settings.origin == Origin::Relayed;
         let producers = store.producer_count(stream)?;
@@ -34,6 +37,17 @@ impl Tail {
             }
         })
     }
+
+    /// The tail behind an entry that begins at this one, but for its producers.
+    pub(crate) fn behind(self, entry: &Entry) -> Self {
+        let bytes: u64 = entry.records.iter().map(|record| record.data.len() as u64).sum();
+        Self {
+            next: self.next.plus(entry.records.len() as u64),
+            bytes: self.bytes.saturating_add(bytes),
+            is_closed: entry.closure.is_some(),
+            ..self
+        }
+    }
 }
 
 pub(crate) fn gone() -> Error {
@@ -42,7 +56,7 @@ pub(crate) fn gone() -> Error {
 
 /// The tails of streams that were appended to lately.
 #[derive(Debug, Default)]
-pub(crate) struct Tails(HashMap<StreamKey, Tail>);
+pub(crate) struct Tails(StreamMap<Tail>);
 
 impl Tails {
     /// About 4 MiB. Beyond it all are forgotten and read again when needed.

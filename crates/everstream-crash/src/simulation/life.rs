@@ -104,7 +104,9 @@ impl<'a> Life<'a> {
     fn open(&mut self) -> Result<bool, Violation> {
         self.run.tally.lives += 1;
         let memtable_bytes_max = 1 << self.run.rng.u32(12..19);
-        let opening = Opening { subject: self.run.subject, durability: self.run.durability, memtable_bytes_max };
+        let pending_bytes_max = 1 << self.run.rng.u32(9..18);
+        let (subject, durability) = (self.run.subject, self.run.durability);
+        let opening = Opening { subject, durability, memtable_bytes_max, pending_bytes_max };
         let opened = self.stage.open(&opening);
         if self.stage.device().is_crashed() {
             self.run.tally.note_crash(self.crash.1, true);
@@ -143,11 +145,13 @@ impl<'a> Life<'a> {
             return Ok(());
         }
         self.run.tally.cuts += 1;
-        let kept = recovery.kept_in.as_ref().and_then(|path| std::fs::metadata(path).ok());
-        match kept {
-            Some(file) if file.len() == recovery.truncated_bytes => Ok(()),
-            _ => Err(Violation(format!("the report of a cut does not hold: {recovery:?}"))),
+        let kept: Option<u64> =
+            recovery.kept_in.iter().map(|path| std::fs::metadata(path).ok().map(|file| file.len())).sum();
+        let may_drop = self.run.durability != Durability::Fsync && self.run.loss == Loss::Power;
+        if kept == Some(recovery.truncated_bytes) && (may_drop || recovery.appends_dropped == 0) {
+            return Ok(());
         }
+        Err(Violation(format!("the report of a repair does not hold: {recovery:?}")))
     }
 
     /// Asks until the engine or the load comes to its end. Says whether the engine still takes writes.

@@ -9,14 +9,14 @@ use everstream_log::{Create, Durability, Epoch, Expiry, NewRecord, Origin, Setti
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 pub(crate) const POWER_CUT: Crash = Crash::Power(Survival::Nothing);
 
-/// A memtable so small that nearly each commit fills one.
+/// Memory so small that nearly each commit is folded, and fills a memtable.
 pub(crate) fn opening(durability: Durability) -> Opening {
-    Opening { subject: Subject::default(), durability, memtable_bytes_max: 4_096 }
+    Opening { subject: Subject::default(), durability, memtable_bytes_max: 4_096, pending_bytes_max: 2_048 }
 }
 
-/// One whose memtables are not filled.
+/// One that folds nothing and fills no memtable.
 pub(crate) fn roomy(durability: Durability) -> Opening {
-    Opening { memtable_bytes_max: 8 << 20, ..opening(durability) }
+    Opening { memtable_bytes_max: 8 << 20, pending_bytes_max: 128 << 10, ..opening(durability) }
 }
 
 fn name(number: u64) -> StreamName {

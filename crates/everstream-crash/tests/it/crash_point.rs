@@ -81,7 +81,7 @@ fn count(steps: &[Step], kind: Kind, ending: &str) -> usize {
 
 #[test]
 fn what_is_acknowledged_around_a_roll_of_the_journal_survives_a_power_cut_at_every_step() {
-    let appends: Vec<Operation> = (0..3).map(|number| append(0, &format!("{number}"), 3_000)).collect();
+    let appends: Vec<Operation> = (0..2).map(|number| append(0, &format!("{number}"), 3_000)).collect();
     let steps = Scenario {
         opening: opening(Durability::Fsync),
         before: &[create(0, "aaaa"), append(0, "before", 10)],
@@ -110,7 +110,7 @@ fn a_torn_append_is_never_seen_and_nothing_is_lost_behind_it() {
             draws: 4,
         }
         .crash_everywhere();
-        assert!(count(&steps, Kind::Write, ".jnl") > 0);
+        assert!(count(&steps, Kind::Write, ".journal") > 0);
     }
 }
 
@@ -127,4 +127,29 @@ fn a_deleted_stream_does_not_come_back_wherever_its_reclaiming_is_cut_off() {
     }
     .crash_everywhere();
     assert!(steps.iter().any(|step| step.path.contains("/tables/")), "the end of the records is in no table");
+}
+
+/// Two streams, so that one may be folded and the other not; what comes behind goes to the next journal.
+fn check_folds(durability: Durability, crashes: &[Crash]) {
+    let steps = Scenario {
+        opening: Opening { pending_bytes_max: 2_048, ..roomy(durability) },
+        before: &[create(0, "aaaa"), create(1, "bbbb")],
+        during: &[append(0, "one", 1_000), append(1, "two", 1_500), append(0, "three", 10)],
+        pace: Pace::Whole,
+        crashes,
+        draws: 1,
+    }
+    .crash_everywhere();
+    assert!(count(&steps, Kind::Remove, ".journal") > 0, "no fold came to its end");
+    assert!(count(&steps, Kind::Create, ".journal") > 0 && count(&steps, Kind::Write, ".jnl") > 0);
+}
+
+#[test]
+fn a_fold_cut_off_at_any_step_loses_and_repeats_nothing() {
+    check_folds(Durability::Os, &[Crash::Process, Crash::Power(Survival::Some)]);
+}
+
+#[test]
+fn a_synced_fold_cut_off_at_any_step_loses_and_repeats_nothing() {
+    check_folds(Durability::Fsync, &[POWER_CUT, Crash::Power(Survival::Some)]);
 }

@@ -103,3 +103,38 @@ fn a_disk_that_is_full_in_the_midst_of_a_batch_costs_nothing_that_was_acknowledg
         check(&opening, &image, &mut history, Crash::Process, &format!("{durability:?}"));
     }
 }
+
+#[test]
+fn a_fold_that_finds_the_disk_full_refuses_writes_and_loses_nothing() {
+    for fault in [Fault::FullDisk, Fault::FailedWrite] {
+        let opening = opening(Durability::Os);
+        let mut stage = Stage::new(None, 1).unwrap();
+        let mut history = History::new(Durability::Os);
+        stage.open(&opening).unwrap();
+        let made = create(0, "aaaa");
+        stage.apply(&made, Pace::Whole).unwrap();
+        history.acknowledged(made);
+        stage.device().fail_next_of(Role::Folder, fault);
+        // The first one fills the open set, so that it is set aside; whoever comes after the fold has failed is refused.
+        let refused = (0..20).find_map(|number| {
+            let one = append(0, &format!("{number}"), 3_000);
+            match stage.apply(&one, Pace::Whole) {
+                Ok(()) => {
+                    history.acknowledged(one);
+                    None
+                }
+                Err(error) => {
+                    history.unanswered(one);
+                    Some(error)
+                }
+            }
+        });
+        assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::ReadOnly), "{fault:?}");
+        // Readers see all that was acknowledged, wherever it is.
+        let found = stage.state().unwrap();
+        history.judge(&found, everstream_crash::Loss::Process).unwrap();
+        let image = stage.device().crash(Crash::Process);
+        stage.end();
+        check(&opening, &image, &mut history, Crash::Process, &format!("{fault:?}"));
+    }
+}

@@ -6,9 +6,9 @@ use everstream_log::{Durability, Entry, NewRecord, Offset, StreamKey, Timestamp}
 
 use super::*;
 use crate::failure::Refusal;
-use crate::journal::scan;
-use crate::sample::{delete, fork};
+use crate::sample::{delete, fork, writer};
 use crate::store::Store;
+use crate::store::journal::scan;
 
 fn create(number: u64) -> Change {
     crate::sample::create(&format!("s/{number}"))
@@ -25,6 +25,7 @@ fn batches(store: &Path) -> u64 {
 
 struct Rig {
     place: tempfile::TempDir,
+    journals: tempfile::TempDir,
     writer: Arc<Mutex<Writer>>,
     queue: CommitQueue,
     thread: JoinHandle<()>,
@@ -35,15 +36,22 @@ impl Rig {
         let place = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(place.path(), 1 << 20, 8 << 20).unwrap());
         let refusal = Arc::new(Refusal::default());
-        let writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Fsync, 100).unwrap();
+        let journals = tempfile::tempdir().unwrap();
+        let (writer, _) = writer(&store, &refusal, Durability::Fsync, journals.path());
         let writer = Arc::new(Mutex::new(writer));
         let (reclaimer, _) = Reclaimer::start(store, refusal).unwrap();
         let (queue, thread) = CommitQueue::start(Arc::clone(&writer), reclaimer).unwrap();
-        Self { place, writer, queue, thread }
+        Self { place, journals, writer, queue, thread }
     }
 
     fn batches(&self) -> u64 {
         batches(self.place.path())
+    }
+
+    /// The frames of the first journal of appends.
+    fn frames(&self) -> usize {
+        let journal = fs::read(self.journals.path().join("1.journal")).unwrap();
+        journal.windows(4).filter(|bytes| bytes == b"EVF\x01").count()
     }
 
     async fn make(&self, change: Change) -> StreamKey {
@@ -87,7 +95,7 @@ async fn what_waits_shares_one_batch_and_one_flush_and_a_lone_change_waits_for_n
     // Two makers of one name never share a batch, and the second is refused on its own.
     let refused: Vec<_> = (0..).zip(answers).filter(|(_, kind)| kind.is_some()).collect();
     assert_eq!(refused, [(49, Some(ErrorKind::StreamExists))]);
-    assert_eq!(rig.batches(), 3);
+    assert_eq!((rig.batches(), rig.frames()), (2, 1));
     rig.end().await;
 }
 

@@ -21,7 +21,7 @@ fn an_empty_or_missing_directory_becomes_ours() {
     let path = place.path().join("a/b");
     complete(&path);
     assert!(Directory::claim(&path).unwrap().is_complete());
-    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "everstream disk log, format 2\n");
+    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "everstream disk log, format 3\n");
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn an_interrupted_making_starts_again() {
 fn a_newer_format_is_refused_with_both_numbers() {
     let place = tempfile::tempdir().unwrap();
     complete(place.path());
-    fs::write(place.path().join("FORMAT"), "everstream disk log, format 3\n").unwrap();
+    fs::write(place.path().join("FORMAT"), "everstream disk log, format 4\n").unwrap();
     let said = refusal(place.path());
-    assert!(said.contains("is of format 3") && said.contains("up to format 2"), "{said}");
+    assert!(said.contains("is of format 4") && said.contains("up to format 3"), "{said}");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn an_older_format_becomes_this_one_also_when_a_crash_came_between() {
         let mut directory = Directory::claim(place.path()).unwrap();
         assert!(directory.is_complete());
         directory.complete().unwrap();
-        assert_eq!(fs::read_to_string(place.path().join("FORMAT")).unwrap(), "everstream disk log, format 2\n");
+        assert_eq!(fs::read_to_string(place.path().join("FORMAT")).unwrap(), "everstream disk log, format 3\n");
         assert!(!place.path().join("FORMAT.new").exists());
     }
 }

@@ -1,11 +1,12 @@
-//! `records`: stream and first offset, both big-endian → version 1 and a run of records, perhaps the close.
+//! `records`: stream and first offset, both big-endian → a run of records, perhaps the close.
 //!
-//! An entry is one row, or several in one batch when it is large, so that reading one record never costs more than
-//! [`RUN_BYTES_MAX`] or that record. Entries of one record that come together share a row. A stream's last row says all
-//! that an append has to know.
+//! A run holds entries of any size one after another; a large entry goes on in the next row, so that reading one record
+//! never costs more than [`RUN_BYTES_MAX`] or that record. A stream's last row says all that an append has to know.
+//!
+//! Rows of version 1, which older versions wrote, hold one entry each, or entries of one record each.
 
 use bytes::Bytes;
-use everstream_log::{CloseReason, Closure, NewRecord, Offset, Record, StreamKey, Timestamp};
+use everstream_log::{CloseReason, Closure, Offset, Record, StreamKey, Timestamp};
 
 use crate::wire::{Malformed, Row, put_bytes, put_varint, put_zigzag};
 
@@ -14,13 +15,38 @@ pub(crate) const KEYSPACE: &str = "records";
 /// A run takes no further record once its data reaches so many bytes.
 pub(crate) const RUN_BYTES_MAX: usize = 64 * 1024;
 
-/// The same for a row of entries that share it: a single one of them is often what is read.
-pub(crate) const SHARED_BYTES_MAX: usize = 16 * 1024;
+/// Nor once it has so many records.
+pub(crate) const RUN_RECORDS_MAX: usize = 8 * 1024;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CLOSES: u8 = 1;
+
+/// The version whose flags say where entries end.
+const FLAGGED: u8 = 1;
 const CONTINUES: u8 = 1 << 1;
 const SHARED: u8 = 1 << 2;
+
+/// What a run says of a record apart from its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) time: Timestamp,
+    /// Twice its length in bytes, plus one if its entry ends with it; in memory as in the row.
+    sized: u64,
+}
+
+impl Mark {
+    pub(crate) fn new(time: Timestamp, len: usize, ends_entry: bool) -> Self {
+        Self { time, sized: (len as u64) << 1 | u64::from(ends_entry) }
+    }
+
+    pub(crate) fn len(self) -> usize {
+        usize::try_from(self.sized >> 1).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn ends_entry(self) -> bool {
+        self.sized & 1 == 1
+    }
+}
 
 /// A run of records as it stands in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +55,8 @@ pub(crate) struct Run {
     pub(crate) first: Offset,
     /// The data bytes of all records before it.
     pub(crate) bytes_before: u64,
-    records: Vec<(Timestamp, usize)>,
+    marks: Vec<Mark>,
     data: Bytes,
-    /// Whether the entry goes on in the next row.
-    pub(crate) continues: bool,
-    /// Whether each record is an entry of its own.
-    pub(crate) is_shared: bool,
     /// Set when the stream ends after it.
     pub(crate) closure: Option<Closure>,
 }
@@ -42,7 +64,7 @@ pub(crate) struct Run {
 impl Run {
     /// The offset after its last record.
     pub(crate) fn next(&self) -> Offset {
-        self.first.plus(self.records.len() as u64)
+        self.first.plus(self.marks.len() as u64)
     }
 
     /// The data bytes of all records up to its end.
@@ -53,17 +75,28 @@ impl Run {
     /// The data bytes of all records before `offset`, which is in it or at its end.
     pub(crate) fn bytes_at(&self, offset: Offset) -> u64 {
         let before = usize::try_from(offset.since(self.first)).unwrap_or(usize::MAX);
-        let lens = self.records.iter().take(before).map(|(_, len)| *len as u64);
+        let lens = self.marks.iter().take(before).map(|mark| mark.len() as u64);
         self.bytes_before.saturating_add(lens.sum())
     }
 
-    /// Its records in order; their data shares the row's memory.
-    pub(crate) fn records(&self) -> impl Iterator<Item = Record> {
-        let mut data = self.data.clone();
-        (self.first.0..).zip(&self.records).map(move |(offset, &(time, len))| Record {
+    /// Where the entry ends that has the record at `at`; nothing when it goes on in the next row.
+    pub(crate) fn entry_end(&self, at: Offset) -> Option<Offset> {
+        let before = usize::try_from(at.since(self.first)).ok()?;
+        let rest = self.marks.get(before..)?.iter().position(|mark| mark.ends_entry())?;
+        Some(at.plus(rest as u64 + 1))
+    }
+
+    /// Its records from `from` on, in order; their data shares the row's memory.
+    pub(crate) fn records_from(&self, from: Offset) -> impl Iterator<Item = Record> {
+        let before = usize::try_from(from.0.saturating_sub(self.first.0)).unwrap_or(usize::MAX);
+        let before = before.min(self.marks.len());
+        let (passed, marks) = self.marks.split_at(before);
+        let start: usize = passed.iter().map(|mark| mark.len()).sum();
+        let mut data = self.data.slice(start.min(self.data.len())..);
+        (self.first.0 + before as u64..).zip(marks).map(move |(offset, mark)| Record {
             offset: Offset(offset),
-            time,
-            data: data.split_to(len.min(data.len())),
+            time: mark.time,
+            data: data.split_to(mark.len().min(data.len())),
         })
     }
 }
@@ -83,62 +116,24 @@ pub(crate) fn deser_key(key: Bytes) -> Result<(StreamKey, Offset), Malformed> {
     Ok((stream, first))
 }
 
-/// How many of `records` go into the next run: at least one.
-pub(crate) fn run_len(records: &[NewRecord]) -> usize {
-    let mut bytes = 0_usize;
-    let fits = records.iter().take_while(|record| {
-        let is_open = bytes < RUN_BYTES_MAX;
-        bytes = bytes.saturating_add(record.data.len());
-        is_open
-    });
-    fits.count()
-}
-
-/// What comes behind a run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Behind<'a> {
-    /// More of the same entry, in the next row.
-    Entry,
-    /// Another entry, some day.
-    Open,
-    /// The same, and each record is an entry of its own.
-    OpenShared,
-    /// Nothing ever.
-    Close(&'a Closure),
-}
-
-pub(crate) fn ser<'a>(
-    bytes_before: u64,
-    records: impl ExactSizeIterator<Item = &'a NewRecord> + Clone,
-    behind: Behind<'_>,
-) -> Vec<u8> {
-    let (flags, closure) = match behind {
-        Behind::Entry => (CONTINUES, None),
-        Behind::Open => (0, None),
-        Behind::OpenShared => (SHARED, None),
-        Behind::Close(closure) => (CLOSES, Some(closure)),
-    };
-    let data_len: usize = records.clone().map(|record| record.data.len()).sum();
-    let detail_len = closure.map_or(0, |closure| closure.detail.len());
-    let mut row = Vec::with_capacity(data_len + detail_len + 8 * records.len() + 40);
+/// The row of a run whose records have their data one behind the other in `data`.
+pub(crate) fn ser(bytes_before: u64, marks: &[Mark], data: &[u8], closure: Option<&Closure>) -> Vec<u8> {
+    let detail_len = closure.map_or(0, |closure| closure.detail.len() + 16);
+    let mut row = Vec::with_capacity(data.len() + detail_len + 4 * marks.len() + 40);
     row.push(VERSION);
-    row.push(flags);
+    row.push(if closure.is_some() { CLOSES } else { 0 });
     put_varint(&mut row, bytes_before);
-    put_varint(&mut row, records.len() as u64);
+    put_varint(&mut row, marks.len() as u64);
     let mut time_before = 0_u64;
-    for record in records.clone() {
-        put_zigzag(&mut row, record.time.0.wrapping_sub(time_before) as i64);
-        put_varint(&mut row, record.data.len() as u64);
-        time_before = record.time.0;
+    for mark in marks {
+        put_zigzag(&mut row, mark.time.0.wrapping_sub(time_before) as i64);
+        put_varint(&mut row, mark.sized);
+        time_before = mark.time.0;
     }
     if let Some(closure) = closure {
-        row.push(reason_code(closure.reason));
-        put_varint(&mut row, closure.at.0);
-        put_bytes(&mut row, &closure.detail);
+        put_closure(&mut row, closure);
     }
-    for record in records {
-        row.extend_from_slice(&record.data);
-    }
+    row.extend_from_slice(data);
     row
 }
 
@@ -147,7 +142,8 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     let records_max = row.len() / 2;
     let mut row = Row::new(row);
     let (version, flags) = (row.byte()?, row.byte()?);
-    if version != VERSION || flags & !(CLOSES | CONTINUES | SHARED) != 0 {
+    let known = if version == FLAGGED { CLOSES | CONTINUES | SHARED } else { CLOSES };
+    if !(FLAGGED..=VERSION).contains(&version) || flags & !known != 0 {
         return Err(Malformed);
     }
     let bytes_before = row.varint()?;
@@ -155,24 +151,34 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     if count > records_max {
         return Err(Malformed);
     }
-    let mut records = Vec::with_capacity(count);
+    let mut marks = Vec::with_capacity(count);
     let (mut time, mut data_len) = (0_u64, 0_usize);
-    for _ in 0..count {
+    for place in 1..=count {
         time = time.wrapping_add(row.zigzag()? as u64);
-        let len = usize::try_from(row.varint()?).map_err(|_| Malformed)?;
-        data_len = data_len.checked_add(len).ok_or(Malformed)?;
-        records.push((Timestamp(time), len));
+        let mut sized = row.varint()?;
+        if version == FLAGGED {
+            let ends_entry = flags & SHARED != 0 || (place == count && flags & CONTINUES == 0);
+            sized = sized.checked_mul(2).ok_or(Malformed)? | u64::from(ends_entry);
+        }
+        let mark = Mark { time: Timestamp(time), sized };
+        data_len = data_len.checked_add(mark.len()).ok_or(Malformed)?;
+        marks.push(mark);
     }
-    let closure = if flags & CLOSES == 0 { None } else { Some(deser_closure(&mut row)?) };
+    let closure = if flags & CLOSES == 0 { None } else { Some(take_closure(&mut row)?) };
     let data = row.rest();
     if data.len() != data_len {
         return Err(Malformed);
     }
-    let (continues, is_shared) = (flags & CONTINUES != 0, flags & SHARED != 0);
-    Ok(Run { first, bytes_before, records, data, continues, is_shared, closure })
+    Ok(Run { first, bytes_before, marks, data, closure })
 }
 
-fn deser_closure(row: &mut Row) -> Result<Closure, Malformed> {
+pub(crate) fn put_closure(row: &mut Vec<u8>, closure: &Closure) {
+    row.push(reason_code(closure.reason));
+    put_varint(row, closure.at.0);
+    put_bytes(row, &closure.detail);
+}
+
+pub(crate) fn take_closure(row: &mut Row) -> Result<Closure, Malformed> {
     let code = row.byte()?;
     let reason = CloseReason::ALL.into_iter().find(|reason| reason_code(*reason) == code).ok_or(Malformed)?;
     let at = Timestamp(row.varint()?);

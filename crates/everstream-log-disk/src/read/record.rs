@@ -1,8 +1,10 @@
-//! Reading records, wherever they are held: a stream's own behind those of the streams it was forked from.
+//! Reading records, wherever they are held: a stream's own behind those of the streams it was forked from, and what is
+//! pending behind what is in the store.
 
 use everstream_log::{Error, ErrorKind, Offset, ReadLimit, Record, StreamKey};
 
 use crate::keyspace::record::Run;
+use crate::pending::Served;
 use crate::store::Store;
 
 /// Records from `from` on: one seek for the stream's own, one for each holder above it that the read gets to.
@@ -26,35 +28,62 @@ fn checked<T>(store: &Store, stream: StreamKey, at: Offset, outcome: Result<T, E
 
 fn records(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, Error> {
     let mut page = Page { limit, next: from, records: Vec::new(), bytes: 0 };
-    // Most reads are of a stream's own records, and need no look at where others are.
-    if let Some(run) = store.run_at(stream, from)? {
-        if from > run.next() {
-            return Err(beyond(from));
+    loop {
+        // Asked before the store is: what is before it by then is in the store, and stays there.
+        let pending = store.pending.first(stream);
+        if pending.is_some_and(|first| first <= page.next) {
+            match store.pending.read_into(stream, &mut page) {
+                Served::Yes => return Ok(page.records),
+                Served::Beyond => return Err(beyond(from)),
+                // Folded since.
+                Served::Store => continue,
+            }
         }
-        page.take(store, stream, run, END)?;
-        return Ok(page.records);
+        let end = pending.unwrap_or(END);
+        if stored(store, stream, &mut page, end)? == Taken::Full || pending.is_none() {
+            return Ok(page.records);
+        }
+        if page.next != end {
+            return Err(hole(page.next));
+        }
+    }
+}
+
+/// Reads what the store has of a stream before `end`.
+fn stored(store: &Store, stream: StreamKey, page: &mut Page, end: Offset) -> Result<Taken, Error> {
+    // Most reads are of a stream's own records, and need no look at where others are.
+    if let Some(run) = store.run_at(stream, page.next)? {
+        if page.next > run.next() {
+            return Err(beyond(page.next));
+        }
+        return page.take(store, stream, &run, end);
     }
     let row = store.living(stream)?;
     let (own_start, _) = row.own_start();
-    if from > own_start {
-        return Err(beyond(from));
+    if page.next > own_start {
+        return Err(beyond(page.next));
     }
+    let from = page.next;
     for holder in row.line.iter().flat_map(|line| line.holders_from(from)) {
         let run = store.run_at(holder.stream, page.next)?.ok_or_else(|| hole(page.next))?;
-        if page.take(store, holder.stream, run, holder.end)? == Taken::Full {
-            return Ok(page.records);
+        if page.take(store, holder.stream, &run, holder.end)? == Taken::Full {
+            return Ok(Taken::Full);
         }
         if page.next != holder.end {
             return Err(hole(page.next));
         }
     }
-    if let Some(run) = store.run_at(stream, page.next)? {
-        page.take(store, stream, run, END)?;
+    match store.run_at(stream, page.next)? {
+        Some(run) => page.take(store, stream, &run, end),
+        None => Ok(Taken::All),
     }
-    Ok(page.records)
 }
 
 fn find_entry_end(store: &Store, stream: StreamKey, at: Offset) -> Result<Offset, Error> {
+    // An entry is pending as a whole, or in the store. Asked first: it goes there, never back.
+    if let Some(end) = store.pending.entry_end(stream, at) {
+        return Ok(end);
+    }
     let own = store.run_at(stream, at)?;
     let (holder, mut run, end) = match own {
         Some(run) => (stream, run, END),
@@ -68,26 +97,30 @@ fn find_entry_end(store: &Store, stream: StreamKey, at: Offset) -> Result<Offset
     if at >= run.next() {
         return Err(beyond(at));
     }
-    if run.is_shared {
-        return Ok(at.plus(1));
-    }
     let mut behind = store.runs_after(holder, run.first);
-    while run.continues && run.next() < end {
-        run = behind.next().unwrap_or_else(|| Err(hole(run.next())))?;
+    let mut from = at;
+    loop {
+        if let Some(found) = run.entry_end(from) {
+            return Ok(found.min(end));
+        }
+        from = run.next();
+        if from >= end {
+            return Ok(end);
+        }
+        run = behind.next().unwrap_or_else(|| Err(hole(from)))?;
     }
-    Ok(run.next().min(end))
 }
 
 /// No record has this offset.
 const END: Offset = Offset(u64::MAX);
 
 /// What one read brings.
-struct Page {
-    limit: ReadLimit,
+pub(crate) struct Page {
+    pub(crate) limit: ReadLimit,
     /// The offset of the next record.
-    next: Offset,
-    records: Vec<Record>,
-    bytes: usize,
+    pub(crate) next: Offset,
+    pub(crate) records: Vec<Record>,
+    pub(crate) bytes: usize,
 }
 
 #[derive(PartialEq, Eq)]
@@ -97,29 +130,46 @@ enum Taken {
 }
 
 impl Page {
+    /// Takes the next record.
+    pub(crate) fn push(&mut self, record: Record) {
+        self.next = record.offset.plus(1);
+        self.bytes = self.bytes.saturating_add(record.data.len());
+        self.records.push(record);
+    }
+
     /// Takes what `holder` has before `end`, beginning with `run`.
-    fn take(&mut self, store: &Store, holder: StreamKey, run: Run, end: Offset) -> Result<Taken, Error> {
-        let behind = store.runs_after(holder, run.first);
-        for run in std::iter::once(Ok(run)).chain(behind) {
-            let run = run?;
-            if run.first >= end {
-                break;
-            }
-            let from = self.next;
-            let due = run.records().skip_while(|record| record.offset < from);
-            for record in due.take_while(|record| record.offset < end) {
-                if !self.limit.admits(self.records.len(), self.bytes) {
+    fn take(&mut self, store: &Store, holder: StreamKey, run: &Run, end: Offset) -> Result<Taken, Error> {
+        let first = run.first;
+        if self.take_run(run, end)? == Taken::Full {
+            return Ok(Taken::Full);
+        }
+        // Most pages are full, or at their end, by now, and cost one seek.
+        if self.next < end {
+            for run in store.runs_after(holder, first) {
+                let run = run?;
+                if run.first >= end {
+                    break;
+                }
+                if self.take_run(&run, end)? == Taken::Full {
                     return Ok(Taken::Full);
                 }
-                if record.offset != self.next {
-                    return Err(hole(self.next));
-                }
-                self.next = record.offset.plus(1);
-                self.bytes = self.bytes.saturating_add(record.data.len());
-                self.records.push(record);
             }
         }
         Ok(Taken::All)
+    }
+
+    fn take_run(&mut self, run: &Run, end: Offset) -> Result<Taken, Error> {
+        for record in run.records_from(self.next).take_while(|record| record.offset < end) {
+            if !self.limit.admits(self.records.len(), self.bytes) {
+                return Ok(Taken::Full);
+            }
+            if record.offset != self.next {
+                return Err(hole(self.next));
+            }
+            self.push(record);
+        }
+        let is_full = !self.limit.admits(self.records.len(), self.bytes);
+        Ok(if is_full { Taken::Full } else { Taken::All })
     }
 }
 

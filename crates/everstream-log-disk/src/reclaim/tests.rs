@@ -3,8 +3,8 @@ use everstream_log::{Durability, Entry, NewRecord, ProducerId, ProducerMark, Seq
 
 use super::*;
 use crate::change::Change;
-use crate::sample::{create, delete, fork};
-use crate::writer::Writer;
+use crate::fold::fold_all;
+use crate::sample::{create, delete, fork, writer};
 
 const RECORD: NewRecord = NewRecord { time: Timestamp(0), data: Bytes::from_static(b"x") };
 
@@ -20,11 +20,12 @@ fn a_deleted_stream_leaves_no_row_and_its_neighbour_all() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(directory.path(), 1 << 20, 8 << 20).unwrap());
     let refusal = Arc::new(Refusal::default());
-    let mut writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Memory, 10).unwrap();
+    let mut writer = writer(&store, &refusal, Durability::Memory, directory.path()).0;
     let mut change = |change| {
         let mut group = writer.group();
         writer.stage(&mut group, change).unwrap();
         writer.commit(group).unwrap();
+        fold_all(&store, None).unwrap();
     };
     for (name, stream) in [("a", StreamKey(1)), ("b", StreamKey(2))] {
         change(create(name));
@@ -55,18 +56,19 @@ fn a_tombstone_keeps_the_rows_that_forks_read_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(directory.path(), 1 << 20, 8 << 20).unwrap());
     let refusal = Arc::new(Refusal::default());
-    let mut writer = Writer::new(Arc::clone(&store), Arc::clone(&refusal), Durability::Memory, 10).unwrap();
+    let mut writer = writer(&store, &refusal, Durability::Memory, directory.path()).0;
     let (_waker, woken) = sync_channel(1);
     let mut change = |change| {
         let mut group = writer.group();
         writer.stage(&mut group, change).unwrap();
         writer.commit(group).unwrap();
+        fold_all(&store, None).unwrap();
         reclaim_all(&store, &refusal, &woken).unwrap();
         assert_eq!(store.garbage.iter().count(), 0);
     };
     let source = StreamKey(1);
     change(create("source"));
-    change(Change::Commit((0..3).map(|at| Entry { records: vec![RECORD; 3], ..entry(source, 3 * at) }).collect()));
+    (0..3).for_each(|at| change(Change::Commit(vec![Entry { records: vec![RECORD; 3], ..entry(source, 3 * at) }])));
     for (name, base) in [("four", 4), ("two", 2), ("seven", 7)] {
         change(fork(name, source, base));
     }

@@ -3,21 +3,24 @@
 use everstream_log::{Create, Error, ErrorKind, NewRecord, Origin, StreamHead, StreamKey};
 
 use super::Writer;
-use super::append::runs;
 use super::fork::Forking;
-use super::sequencing::Sequencings;
 use crate::change::Changed;
 use crate::failure::unreadable;
+use crate::fold;
 use crate::group::Group;
 use crate::keyspace::stream::{self, StreamRow};
 use crate::keyspace::{alias, expiry, fork, name, stream_key};
+use crate::pending::PendingStream;
 use crate::tail::Tail;
 
 impl Writer {
     pub(super) fn stage_create(&mut self, group: &mut Group, create: Create) -> Result<Changed, Error> {
         self.check_create(&create)?;
         let Forking { line, forked_from, first } = match &create.fork {
-            Some(fork) => self.check_fork(fork)?,
+            Some(fork) => {
+                self.fold_stream(fork.source)?;
+                self.check_fork(fork)?
+            }
             None => Forking::default(),
         };
         let Create { name, epoch, settings, at, expires_at, fork, records, closure, sequencing } = create;
@@ -25,22 +28,19 @@ impl Writer {
         let key = self.counters.next;
         let (next, bytes) = row.own_start();
         let is_relay = row.settings.origin == Origin::Relayed;
-        let mut tail = Tail { next, bytes, is_closed: false, is_relay, producers: 0 };
+        let mut first_append = PendingStream::new(Tail { next, bytes, is_closed: false, is_relay, producers: 0 });
         let cut: Vec<NewRecord> = fork.and_then(|fork| fork.cut).into_iter().collect();
-        let mut rows = runs(key, &mut tail, &cut, None);
-        rows.extend(runs(key, &mut tail, &records, closure.as_ref()));
+        first_append.push(&cut, None, None);
+        first_append.push(&records, closure.as_ref(), sequencing.as_deref());
         let sequencing = sequencing.map(|sequencing| *sequencing).unwrap_or_default();
-        let mut sequencings = Sequencings::default();
-        sequencings.note(&self.store, key, &mut tail, &sequencing)?;
+        first_append.tail.producers = u64::from(sequencing.producer.is_some());
+        let tail = first_append.tail;
 
         self.stage_stream(group, key, &row);
         if is_relay && closure.is_none() {
-            group.insert(&self.store.relays, &stream_key(key), Vec::new());
+            group.batch.insert(&self.store.relays, &stream_key(key), Vec::new());
         }
-        for (key, run) in rows {
-            group.insert(&self.store.records, &key, run);
-        }
-        sequencings.stage(&self.store, group);
+        fold::stage(&self.store, &mut group.batch, key, &first_append);
         group.streams.insert(key, Some(tail));
         Ok(Changed::Created(Box::new(StreamHead {
             key,
@@ -64,16 +64,16 @@ impl Writer {
         self.counters.streams = self.counters.streams.saturating_add(1);
         group.counts = true;
         group.claim(&row.name, row.settings.alias.as_ref());
-        group.insert(&self.store.names, name::key(&row.name), name::ser(key).to_vec());
-        group.insert(&self.store.streams, &stream_key(key), stream::ser(row));
+        group.batch.insert(&self.store.names, name::key(&row.name), name::ser(key).to_vec());
+        group.batch.insert(&self.store.streams, &stream_key(key), stream::ser(row));
         if let Some(alias) = &row.settings.alias {
-            group.insert(&self.store.aliases, &alias::key(alias), alias::ser(key).to_vec());
+            group.batch.insert(&self.store.aliases, &alias::key(alias), alias::ser(key).to_vec());
         }
         if let Some(deadline) = row.expires_at {
-            group.insert(&self.store.expiry, &expiry::key(deadline, key), Vec::new());
+            group.batch.insert(&self.store.expiry, &expiry::key(deadline, key), Vec::new());
         }
         if let Some(line) = &row.line {
-            group.insert(&self.store.forks, &fork::key(line.source, line.base, key), Vec::new());
+            group.batch.insert(&self.store.forks, &fork::key(line.source, line.base, key), Vec::new());
             group.forks_made = true;
         }
     }
@@ -88,8 +88,11 @@ impl Writer {
         {
             return Err(Error::new(ErrorKind::AliasTaken, "another stream holds this alias"));
         }
-        if self.counters.streams >= self.streams_max {
-            return Err(Error::new(ErrorKind::Full, format!("the log holds {} streams, its limit", self.streams_max)));
+        if self.counters.streams >= self.bounds.streams_max {
+            return Err(Error::new(
+                ErrorKind::Full,
+                format!("the log holds {} streams, its limit", self.bounds.streams_max),
+            ));
         }
         Ok(())
     }

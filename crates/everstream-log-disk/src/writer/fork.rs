@@ -63,8 +63,8 @@ impl Writer {
         self.stage_release(group, stream, &row);
         let mut row = StreamRow { expires_at: None, is_tombstone: true, ..row };
         row.settings.alias = None;
-        group.insert(&self.store.streams, &stream_key(stream), stream::ser(&row));
-        group.insert(&self.store.garbage, &garbage::key(Garbage::Behind(stream, end)), Vec::new());
+        group.batch.insert(&self.store.streams, &stream_key(stream), stream::ser(&row));
+        group.batch.insert(&self.store.garbage, &garbage::key(Garbage::Behind(stream, end)), Vec::new());
         group.forks_deleted = true;
         group.garbage = true;
     }
@@ -92,18 +92,18 @@ impl Writer {
         group.counts = true;
         group.garbage = true;
         for (stream, row) in removal.streams {
-            group.remove(&self.store.names, name::key(&row.name));
-            group.remove(&self.store.streams, &stream_key(stream));
-            group.insert(&self.store.garbage, &garbage::key(Garbage::Stream(stream)), Vec::new());
+            group.batch.remove(&self.store.names, name::key(&row.name));
+            group.batch.remove(&self.store.streams, &stream_key(stream));
+            group.batch.insert(&self.store.garbage, &garbage::key(Garbage::Stream(stream)), Vec::new());
             if let Some(line) = &row.line {
-                group.remove(&self.store.forks, &fork::key(line.source, line.base, stream));
+                group.batch.remove(&self.store.forks, &fork::key(line.source, line.base, stream));
                 group.forks_deleted = true;
             }
             self.stage_release(group, stream, &row);
             self.counters.streams = self.counters.streams.saturating_sub(1);
         }
         if let Some(unread) = removal.unread {
-            group.insert(&self.store.garbage, &garbage::key(unread), Vec::new());
+            group.batch.insert(&self.store.garbage, &garbage::key(unread), Vec::new());
         }
     }
 }

@@ -21,13 +21,13 @@ impl Writer {
             return Ok(Changed::Done);
         }
         if let Some(deadline) = row.expires_at {
-            group.remove(&self.store.expiry, &expiry::key(deadline, stream));
+            group.batch.remove(&self.store.expiry, &expiry::key(deadline, stream));
         }
         if let Some(deadline) = expires_at {
-            group.insert(&self.store.expiry, &expiry::key(deadline, stream), Vec::new());
+            group.batch.insert(&self.store.expiry, &expiry::key(deadline, stream), Vec::new());
         }
         let row = StreamRow { expires_at, ..row };
-        group.insert(&self.store.streams, &stream_key(stream), stream::ser(&row));
+        group.batch.insert(&self.store.streams, &stream_key(stream), stream::ser(&row));
         group.streams.insert(stream, None);
         Ok(Changed::Done)
     }
@@ -59,14 +59,15 @@ impl Writer {
 
     /// Frees what leads to a stream apart from its name.
     pub(super) fn stage_release(&self, group: &mut Group, stream: StreamKey, row: &StreamRow) {
-        group.remove(&self.store.relays, &stream_key(stream));
+        group.batch.remove(&self.store.relays, &stream_key(stream));
         if let Some(alias) = &row.settings.alias {
-            group.remove(&self.store.aliases, &alias::key(alias));
+            group.batch.remove(&self.store.aliases, &alias::key(alias));
         }
         if let Some(deadline) = row.expires_at {
-            group.remove(&self.store.expiry, &expiry::key(deadline, stream));
+            group.batch.remove(&self.store.expiry, &expiry::key(deadline, stream));
         }
         group.claim(&row.name, row.settings.alias.as_ref());
         group.streams.insert(stream, None);
+        group.deleted.push(stream);
     }
 }

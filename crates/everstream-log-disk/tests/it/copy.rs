@@ -25,8 +25,8 @@ fn copy_into(from: &Path, to: &Path) {
     }
 }
 
-/// The only journal of a small data directory.
-pub(crate) fn journal(directory: &Path) -> PathBuf {
+/// The only journal of the store in a small data directory.
+pub(crate) fn store_journal(directory: &Path) -> PathBuf {
     let files = fs::read_dir(directory.join("store")).unwrap().map(|entry| entry.unwrap().path());
     let mut journals = files.filter(|path| path.extension().is_some_and(|extension| extension == "jnl"));
     let journal = journals.next().unwrap();
@@ -34,8 +34,23 @@ pub(crate) fn journal(directory: &Path) -> PathBuf {
     journal
 }
 
-/// How much of a journal was written: it is made with zeros behind, and every batch ends in something else.
+/// A journal of appends, by its number.
+pub(crate) fn journal(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("journal/{number}.journal"))
+}
+
+/// How much of a journal of the store was written: it is made with zeros behind, and every batch ends in something else.
 pub(crate) fn written(journal: &Path) -> usize {
     let bytes = fs::read(journal).unwrap();
     bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
+pub(crate) fn truncate(journal: &Path, len: usize) {
+    fs::OpenOptions::new().write(true).open(journal).unwrap().set_len(len as u64).unwrap();
+}
+
+pub(crate) fn flip(journal: &Path, place: usize) {
+    let mut bytes = fs::read(journal).unwrap();
+    *bytes.get_mut(place).unwrap() ^= 0x80;
+    fs::write(journal, bytes).unwrap();
 }

@@ -42,11 +42,68 @@ pub(crate) async fn tell(log: &dyn Log, format: u32) {
         let head = log.create(create).await.unwrap();
         log.commit(story.entries(head.key, head.tail)).await.unwrap();
     }
+    if format >= 3 {
+        tell_more(log).await;
+    }
     let deleted = [Some(DELETED), (format >= 2).then_some(TOMBSTONE)];
     for called in deleted.into_iter().flatten() {
         let stream = key_of(log, called).await;
         log.delete(&StreamName::parse(called).unwrap(), stream).await.unwrap();
     }
+}
+
+/// Appends of several commits each, so that entries of any size share a row.
+async fn tell_more(log: &dyn Log) {
+    for story in several_entries() {
+        let head = log.create(story.create.clone()).await.unwrap();
+        for entry in story.entries(head.key, head.tail) {
+            log.commit(vec![entry]).await.unwrap();
+        }
+    }
+}
+
+/// What is appended once everything else is there, and to nothing but what format 3 brought: of this the journal is left
+/// behind.
+pub(crate) async fn tell_last(log: &dyn Log) {
+    for story in several_entries() {
+        let head = log.open(&story.create.name).await.unwrap().unwrap();
+        let [id, _] = PRODUCERS;
+        let first = head.tail;
+        let appends = [
+            plain(vec![record(800, b"data: last\n"), record(801, b"")]),
+            Append {
+                records: vec![record(802, b"data: x\n")],
+                closure: None,
+                sequencing: sequencing(Some((id, 0, 1)), Some("z")),
+            },
+            Append {
+                records: vec![record(803, &[7; 70_000])],
+                closure: Some(closure(CloseReason::Failed)),
+                sequencing: None,
+            },
+        ];
+        let last = Story { create: story.create, source: None, appends: appends.into() };
+        log.commit(last.entries(head.key, first)).await.unwrap();
+    }
+}
+
+fn several_entries() -> [Story; 2] {
+    let [id, _] = PRODUCERS;
+    let appends = || {
+        vec![
+            plain(vec![record(1, b"data: a\n"), record(2, b"data: b\n")]),
+            plain(vec![record(2, b"")]),
+            Append {
+                records: vec![record(3, b"data: c\n")],
+                closure: None,
+                sequencing: sequencing(Some((id, 0, 0)), None),
+            },
+            plain((0..3_u8).map(|n| record(u64::from(n), &vec![n; 30_000])).collect()),
+        ]
+    };
+    let mut relayed = create("journal/relayed");
+    relayed.settings.origin = Origin::Relayed;
+    [Story::of(create("journal/published"), appends()), Story::of(relayed, appends())]
 }
 
 async fn key_of(log: &dyn Log, called: &str) -> StreamKey {
@@ -70,8 +127,14 @@ impl Story {
     }
 }
 
+/// The names of all streams that `format` knows of.
+pub(crate) fn names(format: u32) -> Vec<String> {
+    let more = if format >= 3 { several_entries().into() } else { Vec::new() };
+    stories(format).iter().chain(&more).map(|story| story.create.name.as_str().to_owned()).collect()
+}
+
 /// Every story that `format` can tell, in the order of their making.
-pub(crate) fn stories(format: u32) -> Vec<Story> {
+fn stories(format: u32) -> Vec<Story> {
     let mut stories = vec![published(), large()];
     stories.extend(CloseReason::ALL.map(closed));
     stories.push(relayed());
@@ -95,12 +158,15 @@ fn large() -> Story {
 }
 
 fn closed(reason: CloseReason) -> Story {
-    let closure = Closure { reason, at: after(900), detail: Bytes::from_static(b"{\"code\":\"upstream_cut\"}") };
-    let end = Append { closure: Some(closure), ..Append::default() };
+    let end = Append { closure: Some(closure(reason)), ..Append::default() };
     let mut create = create(&format!("closed/{}", reason.as_str()));
     create.settings.expiry = Expiry::At(after(60_000));
     create.expires_at = Some(after(60_000));
     Story::of(create, vec![plain(vec![record(1, b"data: x\n")]), end])
+}
+
+fn closure(reason: CloseReason) -> Closure {
+    Closure { reason, at: after(900), detail: Bytes::from_static(b"{\"code\":\"upstream_cut\"}") }
 }
 
 fn relayed() -> Story {

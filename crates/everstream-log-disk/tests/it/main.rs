@@ -10,3 +10,4 @@ mod fork;
 mod process;
 mod recovery;
 mod sample;
+mod store_recovery;

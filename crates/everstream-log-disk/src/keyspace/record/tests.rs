@@ -1,36 +1,83 @@
 use super::*;
 
-fn record(time: u64, data: &'static [u8]) -> NewRecord {
-    NewRecord { time: Timestamp(time), data: Bytes::from_static(data) }
-}
-
 fn closure(reason: CloseReason) -> Closure {
     Closure { reason, at: Timestamp(u64::MAX), detail: Bytes::from_static(b"{}") }
 }
 
+fn mark(time: u64, len: usize, ends_entry: bool) -> Mark {
+    Mark::new(Timestamp(time), len, ends_entry)
+}
+
+/// A row of version 1, as it was written: times and data of its records, its flags.
+fn flagged(flags: u8, records: &[(u64, &[u8])]) -> Bytes {
+    let mut row = vec![1, flags];
+    put_varint(&mut row, 7);
+    put_varint(&mut row, records.len() as u64);
+    let mut before = 0_u64;
+    for (time, data) in records {
+        put_zigzag(&mut row, time.wrapping_sub(before) as i64);
+        put_varint(&mut row, data.len() as u64);
+        before = *time;
+    }
+    if flags & CLOSES != 0 {
+        put_closure(&mut row, &closure(CloseReason::Stopped));
+    }
+    records.iter().for_each(|(_, data)| row.extend_from_slice(data));
+    row.into()
+}
+
+fn content(run: &Run, from: u64) -> Vec<(u64, u64, Bytes)> {
+    run.records_from(Offset(from)).map(|record| (record.offset.0, record.time.0, record.data)).collect()
+}
+
 #[test]
 fn rows_come_back() {
-    let records = [record(5, b"abc"), record(3, b""), record(u64::MAX, b"\0\xff"), record(0, b"d")];
+    let records = [(5, "abc", true), (3, "", false), (u64::MAX, "\0x", false), (0, "d", true)];
+    let marks = records.map(|(time, data, ends)| mark(time, data.len(), ends));
+    let end = closure(CloseReason::Stopped);
     for count in 0..=records.len() {
-        let end = closure(CloseReason::Stopped);
-        for behind in [Behind::Open, Behind::OpenShared, Behind::Entry, Behind::Close(&end)] {
-            let row = ser(7, records[..count].iter(), behind);
-            let run = deser(Offset(40), row.into()).unwrap();
+        let data: String = records[..count].iter().map(|record| record.1).collect();
+        for closure in [None, Some(&end)] {
+            let run = deser(Offset(40), ser(7, &marks[..count], data.as_bytes(), closure).into()).unwrap();
             assert_eq!((run.first, run.next(), run.bytes_before), (Offset(40), Offset(40 + count as u64), 7));
-            assert_eq!(run.closure.as_ref(), if let Behind::Close(end) = behind { Some(end) } else { None });
-            assert_eq!(run.continues, matches!(behind, Behind::Entry));
-            assert_eq!(run.is_shared, matches!(behind, Behind::OpenShared));
-            let expected = (40..).zip(&records[..count]);
-            let expected = expected.map(|(offset, new)| (Offset(offset), new.time, new.data.clone()));
-            assert!(run.records().map(|record| (record.offset, record.time, record.data)).eq(expected));
+            assert_eq!(run.closure.as_ref(), closure);
+            for from in 40..=40 + count as u64 {
+                let expected = (40..).zip(&records[..count]).filter(|(offset, _)| *offset >= from);
+                let expected = expected.map(|(offset, record)| (offset, record.0, Bytes::from(record.1)));
+                assert_eq!(content(&run, from), expected.collect::<Vec<_>>());
+            }
         }
     }
 }
 
 #[test]
+fn an_entry_ends_where_its_mark_says_or_in_a_later_row() {
+    let marks = [mark(0, 1, true), mark(0, 1, false), mark(0, 1, true), mark(0, 1, false)];
+    let run = deser(Offset(10), ser(0, &marks, b"abcd", None).into()).unwrap();
+    assert_eq!(
+        [10, 11, 12, 13, 14].map(|at| run.entry_end(Offset(at)).map(|end| end.0)),
+        [Some(11), Some(13), Some(13), None, None]
+    );
+}
+
+#[test]
+fn rows_of_the_first_version_are_read_as_they_were_meant() {
+    let records: [(u64, &[u8]); 3] = [(5, b"abc"), (3, b""), (u64::MAX, b"\0\xff")];
+    for (flags, ends) in [(0, [3, 3, 3]), (CLOSES, [3, 3, 3]), (SHARED, [1, 2, 3]), (CONTINUES, [0, 0, 0])] {
+        let run = deser(Offset(0), flagged(flags, &records)).unwrap();
+        assert_eq!(content(&run, 0).len(), 3);
+        assert_eq!(content(&run, 2), [(2, u64::MAX, Bytes::from_static(b"\0\xff"))]);
+        assert_eq!([0, 1, 2].map(|at| run.entry_end(Offset(at)).map_or(0, |end| end.0)), ends, "{flags}");
+        assert_eq!(run.closure.is_some(), flags == CLOSES);
+        assert_eq!((run.bytes_before, run.bytes_after()), (7, 12));
+    }
+    assert_eq!(deser(Offset(0), flagged(8, &records)), Err(Malformed));
+}
+
+#[test]
 fn every_close_reason_comes_back() {
     for reason in CloseReason::ALL {
-        let run = deser(Offset(1), ser(0, [].iter(), Behind::Close(&closure(reason))).into()).unwrap();
+        let run = deser(Offset(1), ser(0, &[], &[], Some(&closure(reason))).into()).unwrap();
         assert_eq!(run.closure, Some(closure(reason)));
         assert_eq!(run.next(), Offset(1));
     }
@@ -38,18 +85,18 @@ fn every_close_reason_comes_back() {
 
 #[test]
 fn bytes_are_counted_up_to_the_end_of_the_run() {
-    let run = deser(Offset(5), ser(10, [record(0, b"abc"), record(0, b"d")].iter(), Behind::Open).into()).unwrap();
+    let run = deser(Offset(5), ser(10, &[mark(0, 3, true), mark(0, 1, true)], b"abcd", None).into()).unwrap();
     assert_eq!((run.bytes_before, run.bytes_after()), (10, 14));
     assert_eq!([5, 6, 7].map(|offset| run.bytes_at(Offset(offset))), [10, 13, 14]);
 }
 
 #[test]
-fn a_row_cut_anywhere_or_with_strange_marks_is_malformed() {
-    let row = ser(1_000, [record(9, b"abc"), record(8, b"de")].iter(), Behind::Close(&closure(CloseReason::Failed)));
+fn a_row_cut_anywhere_or_with_strange_flags_is_malformed() {
+    let row = ser(1_000, &[mark(9, 3, true), mark(8, 2, true)], b"abcde", Some(&closure(CloseReason::Failed)));
     for len in 0..row.len() {
         assert_eq!(deser(Offset(0), Bytes::copy_from_slice(&row[..len])), Err(Malformed), "{len}");
     }
-    for (place, byte) in [(0, 2), (1, 8)] {
+    for (place, byte) in [(0, 3), (0, 0), (1, 2)] {
         let mut strange = row.clone();
         strange[place] = byte;
         assert_eq!(deser(Offset(0), strange.into()), Err(Malformed));
@@ -64,14 +111,4 @@ fn keys_are_ordered_by_stream_and_offset() {
         let key = Bytes::copy_from_slice(&key(StreamKey(stream), Offset(first)));
         assert_eq!(deser_key(key), Ok((StreamKey(stream), Offset(first))));
     }
-}
-
-#[test]
-fn a_run_is_bounded_but_takes_one_record_of_any_size() {
-    let large = NewRecord { time: Timestamp(0), data: vec![0; RUN_BYTES_MAX + 1].into() };
-    assert_eq!(run_len(&[large.clone(), large]), 1);
-    let half = NewRecord { time: Timestamp(0), data: vec![0; RUN_BYTES_MAX / 2].into() };
-    assert_eq!(run_len(&vec![half; 5]), 2);
-    assert_eq!(run_len(&vec![record(0, b""); 5]), 5);
-    assert_eq!(run_len(&[]), 0);
 }

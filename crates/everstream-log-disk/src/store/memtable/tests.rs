@@ -6,18 +6,19 @@ use everstream_log::{Durability, Entry, NewRecord, Offset, Timestamp};
 use super::*;
 use crate::change::Change;
 use crate::failure::Refusal;
-use crate::sample::create;
-use crate::writer::Writer;
+use crate::fold::fold_all;
+use crate::sample::{create, writer};
 
 #[test]
 fn memory_stays_bounded_while_appends_go_on_and_the_store_comes_to_rest() {
     let place = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(place.path(), 1 << 20, 8 << 20).unwrap());
-    let mut writer = Writer::new(Arc::clone(&store), Arc::new(Refusal::default()), Durability::Memory, 1).unwrap();
+    let (mut writer, _) = writer(&store, &Arc::new(Refusal::default()), Durability::Memory, place.path());
     let mut make = |change| {
         let mut group = writer.group();
         let changed = writer.stage(&mut group, change).unwrap();
         writer.commit(group).unwrap();
+        fold_all(&store, None).unwrap();
         if writer.is_weighing_due() {
             writer.weigh();
         }
@@ -39,7 +40,7 @@ fn memory_stays_bounded_while_appends_go_on_and_the_store_comes_to_rest() {
     assert_eq!(store.records.sealed_memtable_count(), 0);
     assert_eq!(store.last_run(stream).unwrap().unwrap().next(), Offset(600));
     assert_eq!(
-        store.run_at(stream, Offset(0)).unwrap().unwrap().records().next().unwrap().data,
+        store.run_at(stream, Offset(0)).unwrap().unwrap().records_from(Offset(0)).next().unwrap().data,
         Bytes::from(vec![7; 60_000])
     );
 }

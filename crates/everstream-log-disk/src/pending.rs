@@ -1,0 +1,201 @@
+//! Appends that are acknowledged and not in the store yet, in memory; a reader sees them behind what the store has.
+//!
+//! Two sets: the *open* one, which appends go to, and the one *set aside*, which is being folded into the store and does
+//! not grow any more. A stream's records in the store, in the set aside and in the open set follow one another without a
+//! gap. While a fold is going on the first two may overlap: so whoever reads asks here first where this begins, then
+//! reads the store up to there, and never finds a hole.
+
+mod stream;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use everstream_log::{Closure, Entry, Offset, ProducerId, ProducerState, StreamKey, StreamSeq};
+
+use crate::read::Page;
+use crate::stream_map::StreamMap;
+use crate::tail::Tail;
+
+pub(crate) use stream::PendingStream;
+
+/// An entry that has been checked against its stream.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    pub(crate) entry: Entry,
+    /// Where the stream ends before it and with it.
+    pub(crate) before: Tail,
+    pub(crate) after: Tail,
+}
+
+/// What is pending, shared by the writer, the readers and the folding thread.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    sets: RwLock<Sets>,
+    /// The memory that the open set takes, about.
+    open_bytes: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Sets {
+    open: StreamMap<PendingStream>,
+    aside: StreamMap<PendingStream>,
+}
+
+/// The end of a stream with appends here.
+#[derive(Debug)]
+pub(crate) struct PendingHead {
+    pub(crate) tail: Tail,
+    pub(crate) closure: Option<Closure>,
+    pub(crate) stream_seq: Option<StreamSeq>,
+}
+
+/// What became of a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// As much as there is or as the page takes.
+    Yes,
+    /// The offset is before what is here: the store has it.
+    Store,
+    /// The offset is after the tail.
+    Beyond,
+}
+
+impl Pending {
+    /// The memory that the open set takes, about, in bytes.
+    pub(crate) fn open_bytes(&self) -> usize {
+        self.open_bytes.load(Ordering::Acquire)
+    }
+
+    /// Takes entries whose commit is acknowledged with this.
+    pub(crate) fn apply(&self, entries: &[Staged]) {
+        let mut bytes = 0;
+        let mut sets = self.write();
+        for Staged { entry, before, after } in entries {
+            let stream = sets.open.entry(entry.stream).or_insert_with(|| {
+                bytes += PendingStream::own_bytes();
+                PendingStream::new(*before)
+            });
+            bytes += stream.push(&entry.records, entry.closure.as_ref(), entry.sequencing.as_deref());
+            stream.tail = *after;
+        }
+        self.open_bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// Makes the open set the one to be folded. There must be none such yet.
+    pub(crate) fn set_aside(&self) {
+        let mut sets = self.write();
+        sets.aside = std::mem::take(&mut sets.open);
+        self.open_bytes.store(0, Ordering::Release);
+    }
+
+    /// The streams set aside, in the order of their numbers.
+    pub(crate) fn streams_aside(&self) -> Vec<StreamKey> {
+        let mut streams: Vec<StreamKey> = self.read().aside.keys().copied().collect();
+        streams.sort_unstable();
+        streams
+    }
+
+    /// Lets go of the set aside, which is in the store by now.
+    pub(crate) fn forget_aside(&self) {
+        let folded = std::mem::take(&mut self.write().aside);
+        // Not under the lock: these are thousands of buffers.
+        drop(folded);
+    }
+
+    /// Lets go of a stream's appends: they are in the store, or the stream is deleted.
+    pub(crate) fn forget(&self, stream: StreamKey) {
+        let mut sets = self.write();
+        let gone = (sets.aside.remove(&stream), sets.open.remove(&stream));
+        drop(sets);
+        drop(gone);
+    }
+
+    /// Shows what is pending of a stream, the older part first.
+    pub(crate) fn show(&self, stream: StreamKey, mut see: impl FnMut(&PendingStream)) {
+        let sets = self.read();
+        sets.parts(stream).for_each(&mut see);
+    }
+
+    /// Shows the part of a stream that is set aside.
+    pub(crate) fn show_aside(&self, stream: StreamKey, see: impl FnOnce(&PendingStream)) {
+        self.read().aside.get(&stream).map(see);
+    }
+
+    /// Whether a stream has appends here.
+    pub(crate) fn has(&self, stream: StreamKey) -> bool {
+        self.read().parts(stream).next().is_some()
+    }
+
+    /// Where the appends of a stream begin.
+    pub(crate) fn first(&self, stream: StreamKey) -> Option<Offset> {
+        self.read().parts(stream).next().map(|part| part.first)
+    }
+
+    /// Where a stream with appends here ends.
+    pub(crate) fn tail(&self, stream: StreamKey) -> Option<Tail> {
+        self.read().parts(stream).last().map(|part| part.tail)
+    }
+
+    pub(crate) fn head(&self, stream: StreamKey) -> Option<PendingHead> {
+        let sets = self.read();
+        let tail = sets.parts(stream).last()?.tail;
+        let seq = |part: &PendingStream| part.sequenced.as_ref().and_then(|sequenced| sequenced.stream_seq.clone());
+        let stream_seq = sets.parts(stream).filter_map(seq).last();
+        let closure = sets.parts(stream).find_map(|part| part.closure.clone());
+        Some(PendingHead { tail, closure, stream_seq })
+    }
+
+    pub(crate) fn producer(&self, stream: StreamKey, id: &ProducerId) -> Option<ProducerState> {
+        let state = |part: &PendingStream| part.sequenced.as_ref()?.producers.get(id).copied();
+        self.read().parts(stream).filter_map(state).last()
+    }
+
+    /// The relayed streams that are closed here and may be open in the store.
+    pub(crate) fn closed_relays(&self) -> HashSet<StreamKey> {
+        let sets = self.read();
+        let all = sets.aside.iter().chain(&sets.open);
+        all.filter(|(_, part)| part.tail.is_closed && part.tail.is_relay).map(|(stream, _)| *stream).collect()
+    }
+
+    /// Reads a stream from the page's offset on.
+    pub(crate) fn read_into(&self, stream: StreamKey, page: &mut Page) -> Served {
+        let sets = self.read();
+        let (Some(first), Some(last)) = (sets.parts(stream).next(), sets.parts(stream).last()) else {
+            return Served::Store;
+        };
+        if page.next < first.first {
+            return Served::Store;
+        }
+        if page.next > last.tail.next {
+            return Served::Beyond;
+        }
+        sets.parts(stream).any(|part| part.read(page));
+        Served::Yes
+    }
+
+    /// The offset after the entry that has the record at `at`; nothing when that is not here.
+    pub(crate) fn entry_end(&self, stream: StreamKey, at: Offset) -> Option<Offset> {
+        let sets = self.read();
+        let mut parts = sets.parts(stream).filter(|part| part.first <= at && at < part.tail.next);
+        parts.next().and_then(|part| part.entry_end(at))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Sets> {
+        self.sets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Sets> {
+        self.sets.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sets {
+    /// A stream's appends, the older part first.
+    fn parts(&self, stream: StreamKey) -> impl Iterator<Item = &PendingStream> {
+        self.aside.get(&stream).into_iter().chain(self.open.get(&stream))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! Reads the store's journals before the store does, to find where their whole batches end.
+//!
+//! The store truncates a torn end without a word, refuses to open on a wrong checksum, and stops silently at a damaged
+//! mark in the middle. Here the end of the last whole batch is found first, so that all three are one case: cut there,
+//! keep what was cut, say so.
+//!
+//! A batch as fjall 3 writes it (integers little-endian), with the journal's compression off:
+//!
+//! ```text
+//! 1 | items u32 | sequence number u64
+//! 2 | value type u8 | 0 (no compression) | keyspace u64 | key length u16 | value length u32 | the same u32 | key | value
+//! 4 | keyspace u64                                                       (a cleared keyspace; items are 2 or 4)
+//! 3 | xxh3 of all items u64 | "FJL" 3
+//! ```
+
+use xxhash_rust::xxh3::xxh3_64;
+
+const START: u8 = 1;
+const ITEM: u8 = 2;
+const END: u8 = 3;
+const CLEAR: u8 = 4;
+const TRAILER: [u8; 4] = *b"FJL\x03";
+/// The sequence number has no checksum; a step beyond this is a flipped bit.
+const SEQUENCE_STEP_MAX: u64 = 1 << 40;
+
+/// Where a journal's whole batches end, and what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scan {
+    /// The length of the whole batches at its front, in bytes.
+    pub(crate) whole_bytes: u64,
+    /// How many they are.
+    pub(crate) batches: u64,
+    /// What follows them, without the zeros that a journal is made with.
+    pub(crate) torn_bytes: u64,
+    /// Whole batches that lie behind the damage.
+    pub(crate) batches_behind: u64,
+}
+
+/// Scans a whole journal.
+pub(crate) fn scan(journal: &[u8]) -> Scan {
+    let mut whole = 0;
+    let mut batches = 0;
+    let mut sequence = None;
+    while let Some(batch) = batch_at(journal, whole).filter(|batch| follows(sequence, batch.sequence)) {
+        whole = batch.end;
+        sequence = Some(batch.sequence);
+        batches += 1;
+    }
+    let rest = journal.get(whole..).unwrap_or_default();
+    let torn = torn_len(rest);
+    let batches_behind = count_batches(rest.get(..torn).unwrap_or_default());
+    Scan { whole_bytes: whole as u64, batches, torn_bytes: torn as u64, batches_behind }
+}
+
+struct Batch {
+    sequence: u64,
+    end: usize,
+}
+
+fn follows(before: Option<u64>, sequence: u64) -> bool {
+    match before {
+        None => sequence < 1 << 62,
+        Some(before) => sequence > before && sequence - before < SEQUENCE_STEP_MAX,
+    }
+}
+
+/// The whole batch that starts at `start`.
+fn batch_at(journal: &[u8], start: usize) -> Option<Batch> {
+    let mut cursor = Cursor { journal, at: start };
+    if cursor.byte()? != START {
+        return None;
+    }
+    let items = u32::from_le_bytes(cursor.array()?);
+    let sequence = u64::from_le_bytes(cursor.array()?);
+    let items_start = cursor.at;
+    for _ in 0..items {
+        cursor.item()?;
+    }
+    let body = journal.get(items_start..cursor.at)?;
+    if cursor.byte()? != END {
+        return None;
+    }
+    let checksum = u64::from_le_bytes(cursor.array()?);
+    if cursor.array()? != TRAILER || checksum != xxh3_64(body) {
+        return None;
+    }
+    Some(Batch { sequence, end: cursor.at })
+}
+
+/// The length of `rest` without the zeros at its end, compared in pieces: they can be 64 MiB.
+fn torn_len(rest: &[u8]) -> usize {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let mut len = rest.len();
+    for piece in rest.rchunks(ZEROS.len()) {
+        if ZEROS.get(..piece.len()) != Some(piece) {
+            return len - piece.iter().rev().take_while(|byte| **byte == 0).count();
+        }
+        len -= piece.len();
+    }
+    0
+}
+
+/// Whole batches anywhere in a damaged rest.
+fn count_batches(rest: &[u8]) -> u64 {
+    let (mut at, mut batches) = (0, 0);
+    while at < rest.len() {
+        match batch_at(rest, at) {
+            Some(batch) => {
+                at = batch.end;
+                batches += 1;
+            }
+            None => at += 1,
+        }
+    }
+    batches
+}
+
+struct Cursor<'a> {
+    journal: &'a [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn take(&mut self, len: usize) -> Option<&[u8]> {
+        let end = self.at.checked_add(len)?;
+        let taken = self.journal.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn item(&mut self) -> Option<()> {
+        match self.byte()? {
+            ITEM => {
+                let [_value_type, compression] = self.array()?;
+                let _keyspace: [u8; 8] = self.array()?;
+                let key_len = usize::from(u16::from_le_bytes(self.array()?));
+                let value_len = u32::from_le_bytes(self.array()?);
+                let stored_len = u32::from_le_bytes(self.array()?);
+                if compression != 0 || value_len != stored_len {
+                    return None;
+                }
+                self.take(key_len)?;
+                self.take(usize::try_from(stored_len).ok()?)?;
+            }
+            CLEAR => {
+                self.take(8)?;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

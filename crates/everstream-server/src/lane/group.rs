@@ -18,8 +18,10 @@ use super::{Lane, Onward, Peer};
 use crate::sse_body::{SseBody, Voice};
 use state::State;
 
+use lull::Lull;
 use member::Member;
 
+mod lull;
 mod member;
 mod state;
 

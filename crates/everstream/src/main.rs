@@ -15,6 +15,10 @@ use clap::Parser as _;
 use cli::Cli;
 use terminal::Terminal;
 
+/// Less CPU for each token than the system's, at the same memory (docs/benchmarks.md, "The user's half of it").
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let terminal = Terminal::detect(cli.colour());

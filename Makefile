@@ -123,7 +123,8 @@ bench-plots: need-build ## Draw the recorded results (make bench ARGS=--record) 
 
 .PHONY: bench-smoke
 bench-smoke: need-build page ## Run every benchmark small and short: what must hold, no figures
-	cargo build --locked --profile conformance --package everstream --package everstream-benches
+	cargo build --locked --profile conformance --package everstream
+	cargo build --locked --profile conformance --package everstream-benches
 	$(dir $(CONFORMANCE_BINARY))bench smoke --server $(CONFORMANCE_BINARY)
 
 PEERS ?= durable-streams litellm nchan nginx node-durable-streams pushpin ursula

@@ -15,7 +15,7 @@ pub(crate) use self::record::{Recorded, RecordedFigure, read, record};
 /// The name of our own server in every report.
 pub(crate) const OURS: &str = "everstream";
 /// The name of the limit: a loop of writes with nothing around it.
-pub(crate) const BARE: &str = "bare loop";
+pub(crate) const BARE: &str = "bare";
 
 /// Something that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,6 +57,8 @@ pub(crate) struct Report {
     along: &'static str,
     figures: Vec<Figure>,
     left_out: Vec<LeftOut>,
+    /// What is printed below the table, and not recorded.
+    remarks: Vec<String>,
 }
 
 /// How a report is printed.
@@ -122,6 +124,11 @@ impl Report {
         self.left_out.push(LeftOut { case: case.into(), server: server.into(), reason: reason.into() });
     }
 
+    /// Adds a sentence to what is printed.
+    pub(crate) fn remark(&mut self, sentence: String) {
+        self.remarks.push(sentence);
+    }
+
     /// Prints the table, and below it who is left out of it.
     pub(crate) fn print(&self) {
         match self.layout {
@@ -130,6 +137,9 @@ impl Report {
         }
         for LeftOut { case, server, reason } in &self.left_out {
             println!("left out: {server}, {case}: {reason}");
+        }
+        for remark in &self.remarks {
+            println!("{remark}");
         }
     }
 

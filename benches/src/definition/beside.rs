@@ -131,7 +131,8 @@ impl Definition for Beside {
             }
         }
         let own = own_cpu()?.saturating_sub(cpu_before).as_secs_f64();
-        println!("{:.0} s, the load generator's own CPU {own:.0} s of them", began.elapsed().as_secs_f64());
+        let took = began.elapsed().as_secs_f64();
+        report.remark(format!("{took:.0} s, the load generator's own CPU {own:.0} s of them"));
         Ok(report)
     }
 }

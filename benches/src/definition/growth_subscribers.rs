@@ -30,7 +30,7 @@ pub(crate) struct GrowthSubscribers {
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Servers that are measured.
-    #[arg(long, value_delimiter = ',', default_values = ["everstream", "bare loop", "axum broadcast", "nchan", "durable-streams"])]
+    #[arg(long, value_delimiter = ',', default_values = ["everstream", "bare", "axum", "nchan", "durable-streams"])]
     servers: Vec<String>,
 }
 

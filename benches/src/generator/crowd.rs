@@ -19,6 +19,9 @@ const ENTERING_MAX: usize = 64;
 const EVENTS_MAX: usize = 1024;
 /// Events that are published at most without a look at what has come.
 const TURN_AFTER: u32 = 64;
+/// Reads after which a saturating load looks for the publisher's answer. Otherwise it would wait for a turn of all
+/// subscribers, and the load generator would set the pace.
+const PRESS_AFTER: usize = 32;
 /// Publishers count from here, subscribers from 0.
 const PUBLISHERS_FROM: usize = 1 << 32;
 const TIMER: Token = Token(usize::MAX);
@@ -120,19 +123,28 @@ impl<'a> Crowd<'a> {
     /// every subscriber; for `time`, and then waits until they are.
     pub(crate) fn publish_saturating(&mut self, window: usize, time: Duration) -> Result<()> {
         let first = self.published.first().copied().unwrap_or_default();
-        self.completion = Some(Completion { base: first, counts: VecDeque::new(), subscribers: self.followers.len() });
+        let subscribers = self.followers.len();
+        self.completion = Some(Completion { window, base: first, counts: VecDeque::new(), subscribers });
         let began = Instant::now();
         while began.elapsed() < time {
-            let is_idle = self.publishers.first().is_some_and(Publisher::is_idle);
-            let under_way = self.completion.as_ref().map_or(0, |completion| completion.counts.len());
-            if is_idle && under_way < window {
-                self.completion.iter_mut().for_each(|completion| completion.counts.push_back(0));
-                self.publish(0, now_nanos())?;
-            } else {
-                self.turn(PATIENCE)?;
-            }
+            self.press()?;
+            self.turn(PATIENCE)?;
         }
+        self.completion.iter_mut().for_each(|completion| completion.window = 0);
         self.settle()
+    }
+
+    /// Publishes the next event of a saturating load, if it may be.
+    fn press(&mut self) -> Result<()> {
+        let (Some(completion), Some(publisher)) = (&mut self.completion, self.publishers.first_mut()) else {
+            return Ok(());
+        };
+        publisher.proceed(self.server.peer, self.shape.size, self.poll.registry())?;
+        if publisher.is_idle() && completion.counts.len() < completion.window {
+            completion.counts.push_back(0);
+            self.publish(0, now_nanos())?;
+        }
+        Ok(())
     }
 
     /// Forgets what was measured so far, but not what is due next.
@@ -199,26 +211,38 @@ impl<'a> Crowd<'a> {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
             polled => polled?,
         }
-        for event in self.events.iter().filter(|event| event.token() != TIMER) {
-            let number = event.token().0;
-            if let Some(follower) = self.followers.get_mut(number) {
-                let from = follower.next;
-                let count = follower.read(&mut self.scratch, &mut self.latencies)?;
-                self.deliveries += count;
-                if let Some(completion) = &mut self.completion {
-                    completion.take(from, count);
-                }
-            } else if let Some(publisher) = self.publishers.get_mut(number - PUBLISHERS_FROM) {
-                publisher.proceed(self.server.peer, self.shape.size, self.poll.registry())?;
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for (place, event) in events.iter().filter(|event| event.token() != TIMER).enumerate() {
+            self.take(event.token().0)?;
+            if place % PRESS_AFTER == PRESS_AFTER - 1 {
+                self.press()?;
             }
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    /// Takes in what has come to a follower or a publisher.
+    fn take(&mut self, number: usize) -> Result<()> {
+        if let Some(follower) = self.followers.get_mut(number) {
+            let from = follower.next;
+            let count = follower.read(&mut self.scratch, &mut self.latencies)?;
+            self.deliveries += count;
+            if let Some(completion) = &mut self.completion {
+                completion.take(from, count);
+            }
+        } else if let Some(publisher) = number.checked_sub(PUBLISHERS_FROM).and_then(|n| self.publishers.get_mut(n)) {
+            publisher.proceed(self.server.peer, self.shape.size, self.poll.registry())?;
         }
         Ok(())
     }
 }
 
-/// Which events are with every subscriber of the one stream.
+/// Which events of a saturating load are with every subscriber of the one stream.
 #[derive(Debug)]
 struct Completion {
+    /// How many may not be; none is published any more when it is 0.
+    window: usize,
     /// The first event that is not.
     base: u64,
     /// How many subscribers have each from there on.
@@ -249,7 +273,7 @@ mod tests {
 
     #[test]
     fn an_event_is_complete_when_the_last_subscriber_has_it() {
-        let mut completion = Completion { base: 5, counts: [0, 0, 0].into(), subscribers: 2 };
+        let mut completion = Completion { window: 3, base: 5, counts: [0, 0, 0].into(), subscribers: 2 };
         completion.take(5, 3);
         assert_eq!(completion.counts, [1, 1, 1]);
         completion.take(5, 1);

@@ -1,13 +1,18 @@
 //! The text of an event of a load: its number and when it was sent, so that order, completeness and latency can be judged.
 
+use std::sync::LazyLock;
+
 use anyhow::{Context, Result};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 /// What precedes a record's number and the time it was sent, in nanoseconds since the epoch.
 const NUMBER: &[u8] = b"\"n\":";
 const SENT: &[u8] = b",\"t\":";
 /// Nanoseconds since the epoch have so many digits from 2001 to 2286.
 const SENT_DIGITS: usize = 19;
+
+/// Made once, not for each event.
+static NUMBER_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(NUMBER));
 
 /// The text of a stamped record: its number, when it was `sent` and padding up to `size` bytes.
 pub(crate) fn stamped(number: u64, sent: u64, size: usize) -> String {
@@ -22,7 +27,7 @@ pub(crate) fn take_stamps(bytes: &[u8], mut see: impl FnMut(u64, u64) -> Result<
     let mut done = 0;
     loop {
         let rest = bytes.get(done..).unwrap_or_default();
-        let Some(start) = memmem::find(rest, NUMBER) else {
+        let Some(start) = NUMBER_FINDER.find(rest) else {
             return Ok(done + rest.len().saturating_sub(NUMBER.len() - 1));
         };
         let record = rest.get(start + NUMBER.len()..).unwrap_or_default();

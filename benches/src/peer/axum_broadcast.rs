@@ -23,7 +23,7 @@ pub(super) struct AxumBroadcast;
 
 impl Peer for AxumBroadcast {
     fn name(&self) -> &'static str {
-        "axum broadcast"
+        "axum"
     }
 
     fn is_own(&self) -> bool {

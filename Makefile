@@ -9,7 +9,8 @@ MAKEFLAGS += --no-print-directory
 NPM := npm --prefix web --no-fund --no-audit --loglevel=error
 CARGO_TARGET_DIR ?= target
 DEBUG_BINARY := $(abspath $(CARGO_TARGET_DIR))/debug/everstream
-BENCH ?= fan-out saturated idle-memory chat growth-subscribers relay demo resume startup
+BENCH ?= fan-out saturated idle-memory chat growth-subscribers relay demo appends growth-streams resume storm startup \
+  decode
 RELEASE_BINARY := $(abspath $(CARGO_TARGET_DIR))/release/everstream
 CONFORMANCE_BINARY := $(abspath $(CARGO_TARGET_DIR))/conformance/everstream
 DURABLE_STREAMS := tests/durable-streams
@@ -120,6 +121,12 @@ bench-beside: release ## Compare with Electric's durable-streams in one run, 4 m
 bench-plots: need-build ## Draw the recorded results (make bench ARGS=--record) into docs/benchmarks
 	cargo build --locked --release --package everstream-benches
 	$(dir $(RELEASE_BINARY))bench plot
+
+OUT ?= flamegraph.svg
+.PHONY: flamegraph
+flamegraph: release ## Draw where the server spends its CPU in a benchmark (BENCH=relay ARGS="--answers 500" OUT=relay.svg)
+	cargo build --locked --release --package everstream-benches
+	scripts/flamegraph.sh $(RELEASE_BINARY) $(OUT) $(firstword $(BENCH)) $(ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: need-build page ## Run every benchmark small and short: what must hold, no figures

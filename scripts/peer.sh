@@ -7,12 +7,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 peers=$(realpath -m "${CARGO_TARGET_DIR:-target}")/peers
-names="durable-streams litellm nchan nginx node-durable-streams pushpin ursula"
+names="durable-streams inferno litellm nchan nginx node-durable-streams pushpin ursula"
 
 # Where the program of a peer is once it is installed.
 program_of() {
   case $1 in
     durable-streams) echo "$peers/bin/durable-streams-server" ;;
+    inferno) echo "$peers/bin/inferno-flamegraph" ;;
     litellm) echo "$peers/litellm/bin/litellm" ;;
     nchan | nginx) echo /usr/sbin/nginx ;;
     node-durable-streams) echo "$peers/node/node_modules/@durable-streams/server/package.json" ;;
@@ -32,6 +33,8 @@ install_peer() {
   echo "$1 is missing: installing it once" >&2
   case $1 in
     durable-streams) crate durable-streams 0.1.5 ;;
+    # No server, but what draws the profiles of ours.
+    inferno) crate inferno 0.12.8 ;;
     litellm)
       scripts/need.sh python >&2
       python3 -m venv "$peers/litellm"

@@ -3,17 +3,21 @@
 //! One file per definition. The fields of a definition are its sizes: flags to change them, with the sizes of the
 //! published figures as defaults, and part of what is recorded.
 
+pub(crate) mod appends;
 pub(crate) mod beside;
 pub(crate) mod chat;
+pub(crate) mod decode;
 mod delivery;
 pub(crate) mod demo;
 pub(crate) mod fan_out;
+pub(crate) mod growth_streams;
 pub(crate) mod growth_subscribers;
 pub(crate) mod idle_memory;
 pub(crate) mod relay;
 pub(crate) mod resume;
 pub(crate) mod saturated;
 pub(crate) mod startup;
+pub(crate) mod storm;
 
 use std::path::PathBuf;
 

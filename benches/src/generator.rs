@@ -4,7 +4,7 @@
 //! - [`load`]: closed loops and steady rates of requests, for what is answered.
 
 pub(crate) mod crowd;
-mod follower;
+pub(crate) mod follower;
 pub(crate) mod load;
 mod publisher;
 pub(crate) mod stamp;

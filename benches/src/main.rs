@@ -25,16 +25,20 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use self::definition::appends::Appends;
 use self::definition::beside::Beside;
 use self::definition::chat::Chat;
+use self::definition::decode::Decoding;
 use self::definition::demo::Demo;
 use self::definition::fan_out::FanOut;
+use self::definition::growth_streams::GrowthStreams;
 use self::definition::growth_subscribers::GrowthSubscribers;
 use self::definition::idle_memory::IdleMemory;
 use self::definition::relay::Relay;
 use self::definition::resume::Resume;
 use self::definition::saturated::Saturated;
 use self::definition::startup::Startup;
+use self::definition::storm::Storm;
 use self::definition::{Bench, run, smoke};
 use self::peer::Peers;
 
@@ -83,10 +87,18 @@ enum Measure {
     Relay(Relay),
     /// Many answers of the built-in demo at once: CPU per token, its own upstream included.
     Demo(Demo),
-    /// Resuming at the tail of a short and of a long stream: what it takes.
+    /// Appends to many streams beside the other servers of the protocol: rate, latency, CPU.
+    Appends(Appends),
+    /// The same from one stream to very many: how the cost grows.
+    GrowthStreams(GrowthStreams),
+    /// Resuming at the tail of short and of long streams: what it takes.
     Resume(Resume),
+    /// Very many subscribers resume at once: when they have caught up, and what others notice.
+    Storm(Storm),
     /// Starting on a data directory with many closed streams: time to the first answer.
     Startup(Startup),
+    /// Our decoder beside others, in memory.
+    Decode(Decoding),
     /// Everstream beside Electric's `durable-streams`: appends, catch-up, live tails, memory.
     Beside(Beside),
 }
@@ -139,7 +151,11 @@ async fn measure(definition: &Measure, bench: &Bench, recorded: bool) -> Result<
         Measure::GrowthSubscribers(definition) => run(definition, bench, recorded).await,
         Measure::Relay(definition) => run(definition, bench, recorded).await,
         Measure::Demo(definition) => run(definition, bench, recorded).await,
+        Measure::Appends(definition) => run(definition, bench, recorded).await,
+        Measure::GrowthStreams(definition) => run(definition, bench, recorded).await,
         Measure::Resume(definition) => run(definition, bench, recorded).await,
+        Measure::Storm(definition) => run(definition, bench, recorded).await,
+        Measure::Decode(definition) => run(definition, bench, recorded).await,
         Measure::Startup(definition) => run(definition, bench, recorded).await,
         Measure::Beside(definition) => run(definition, bench, recorded).await,
     }
@@ -154,7 +170,11 @@ async fn smoke_all(bench: &Bench) -> Result<()> {
     smoke::<GrowthSubscribers>(bench).await?;
     smoke::<Relay>(bench).await?;
     smoke::<Demo>(bench).await?;
+    smoke::<Appends>(bench).await?;
+    smoke::<GrowthStreams>(bench).await?;
     smoke::<Resume>(bench).await?;
+    smoke::<Storm>(bench).await?;
+    smoke::<Decoding>(bench).await?;
     smoke::<Startup>(bench).await?;
     smoke::<Beside>(bench).await
 }

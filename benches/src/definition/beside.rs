@@ -3,10 +3,10 @@
 //!
 //! What must hold before a figure counts is said in each part; a server that breaks it ends the run.
 
-mod append;
-mod read;
-mod record;
-mod server;
+pub(super) mod append;
+pub(super) mod read;
+pub(super) mod record;
+pub(super) mod server;
 mod tail;
 
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::append::{Layout, Publisher};
+use self::append::{Layout, PREFIX, Publisher};
 use self::read::Reader;
 use self::record::{Content, SIZE};
 use self::server::{Kind, Level, Programs, Running};
@@ -165,7 +165,7 @@ fn measure_appends(
     let mut entry = report.entry(format!("{}, {streams} {plural}", level.name()), server.kind.name());
     let time = Duration::from_secs_f64(workload.seconds);
     let (resident_at_first, anonymous_at_first) = (server.process.resident_kib()?, server.process.anonymous_kib()?);
-    let layout = Layout { streams, connections: workload.connections, content: Content::Binary };
+    let layout = Layout { prefix: PREFIX, streams, connections: workload.connections, content: Content::Binary };
     let mut load = Load::open(server.address, layout.connections)?;
     let resident_with_connections = server.process.resident_kib()?;
     let creating = append::create(&mut load, layout)?;
@@ -233,7 +233,7 @@ fn compare_catch_up(programs: &Programs, workload: &Beside, report: &mut Report)
 
 fn measure_catch_up(server: &Running, history: History, report: &mut Report) -> Result<()> {
     let History { content, publishers, records, rounds } = history;
-    let layout = Layout { streams: 1, connections: publishers, content };
+    let layout = Layout { prefix: PREFIX, streams: 1, connections: publishers, content };
     let mut load = Load::open(server.address, publishers)?;
     append::create(&mut load, layout)?;
     let mut publisher = Publisher::new(layout);
@@ -245,7 +245,7 @@ fn measure_catch_up(server: &Running, history: History, report: &mut Report) -> 
     let cpu_before = server.process.cpu()?;
     let began = Instant::now();
     let mut ignore = |_: usize, _: &[u8]| Ok(());
-    let mut reader = Reader::new(layout.streams, rounds, READERS, &mut ignore);
+    let mut reader = Reader::new(layout, rounds, READERS, &mut ignore);
     load.closed_loop(&mut reader)?;
     let (elapsed, bytes) = (began.elapsed(), reader.bytes);
     ensure!(bytes >= records * (SIZE * rounds) as u64, "only {bytes} bytes came");
@@ -284,7 +284,7 @@ fn measure_tail(
     dialect: Dialect,
     report: &mut Report,
 ) -> Result<()> {
-    let layout = Layout { streams: TAIL_STREAMS, connections: 1, content: Content::Json };
+    let layout = Layout { prefix: PREFIX, streams: TAIL_STREAMS, connections: 1, content: Content::Json };
     append::create(&mut Load::open(server.address, 1)?, layout)?;
     let time = Duration::from_secs_f64(workload.seconds);
     let tail = Tail { subscribers, streams: TAIL_STREAMS, rate: TAIL_RATE, time, size: TAIL_SIZE };

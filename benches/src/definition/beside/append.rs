@@ -11,14 +11,16 @@ use crate::generator::load::{Asker, Load};
 use crate::generator::wire::Answer;
 
 /// Where the streams of a load are.
-pub(super) const PREFIX: &str = "/v1/stream/beside/";
+pub(in crate::definition) const PREFIX: &str = "/v1/stream/beside/";
 
 /// Which connection appends to which streams: its own when there are enough, else those of all.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    pub(super) streams: usize,
-    pub(super) connections: usize,
-    pub(super) content: Content,
+pub(in crate::definition) struct Layout {
+    /// What a stream's number stands behind.
+    pub(in crate::definition) prefix: &'static str,
+    pub(in crate::definition) streams: usize,
+    pub(in crate::definition) connections: usize,
+    pub(in crate::definition) content: Content,
 }
 
 impl Layout {
@@ -28,7 +30,7 @@ impl Layout {
     }
 
     /// Where the connection's record of this number goes.
-    pub(super) fn stream_of(&self, number: usize, sequence: u64) -> usize {
+    pub(in crate::definition) fn stream_of(&self, number: usize, sequence: u64) -> usize {
         if self.streams <= self.connections {
             return number % self.streams;
         }
@@ -36,19 +38,19 @@ impl Layout {
     }
 
     /// How far apart the numbers of one connection are in one stream.
-    pub(super) fn stride(&self, number: usize) -> u64 {
+    pub(in crate::definition) fn stride(&self, number: usize) -> u64 {
         self.turns(number) as u64
     }
 }
 
 /// Makes the streams.
-pub(super) struct Creator {
+pub(in crate::definition) struct Creator {
     layout: Layout,
     next: usize,
 }
 
 impl Creator {
-    pub(super) const fn new(layout: Layout) -> Self {
+    pub(in crate::definition) const fn new(layout: Layout) -> Self {
         Self { layout, next: 0 }
     }
 }
@@ -62,8 +64,8 @@ impl Asker for Creator {
         // Writing to a vector cannot fail.
         let _ = write!(
             out,
-            "PUT {PREFIX}{} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\nContent-Length: 0\r\n\r\n",
-            self.next
+            "PUT {}{} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\nContent-Length: 0\r\n\r\n",
+            self.layout.prefix, self.next
         );
         self.next += 1;
         true
@@ -76,10 +78,10 @@ impl Asker for Creator {
 }
 
 /// Appends records, one a request.
-pub(super) struct Publisher {
-    pub(super) layout: Layout,
+pub(in crate::definition) struct Publisher {
+    pub(in crate::definition) layout: Layout,
     /// The next number of each connection; what is before it was acknowledged once the load is over.
-    pub(super) next: Vec<u64>,
+    pub(in crate::definition) next: Vec<u64>,
     /// No request is begun after it.
     until: Option<Instant>,
     /// Nor beyond so many.
@@ -88,29 +90,29 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(in crate::definition) fn new(layout: Layout) -> Self {
         Self { next: vec![0; layout.connections], layout, until: None, records_max: u64::MAX, records: 0 }
     }
 
     /// Appends for so long, from now on.
-    pub(super) fn for_time(&mut self, time: Duration) -> &mut Self {
+    pub(in crate::definition) fn for_time(&mut self, time: Duration) -> &mut Self {
         self.until = Some(Instant::now() + time);
         self
     }
 
     /// Appends without an end of its own.
-    pub(super) fn for_ever(&mut self) -> &mut Self {
+    pub(in crate::definition) fn for_ever(&mut self) -> &mut Self {
         self.until = None;
         self
     }
 
     /// Appends so many records in all.
-    pub(super) fn for_records(&mut self, count: u64) -> &mut Self {
+    pub(in crate::definition) fn for_records(&mut self, count: u64) -> &mut Self {
         self.records_max = count;
         self
     }
 
-    pub(super) fn acknowledged(&self) -> u64 {
+    pub(in crate::definition) fn acknowledged(&self) -> u64 {
         self.records
     }
 }
@@ -122,10 +124,10 @@ impl Asker for Publisher {
             return false;
         }
         let stream = self.layout.stream_of(connection, *next);
-        let media_type = self.layout.content.media_type();
+        let (prefix, media_type) = (self.layout.prefix, self.layout.content.media_type());
         let _ = write!(
             out,
-            "POST {PREFIX}{stream} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\nContent-Length: {SIZE}\r\n\r\n"
+            "POST {prefix}{stream} HTTP/1.1\r\nHost: bench\r\nContent-Type: {media_type}\r\nContent-Length: {SIZE}\r\n\r\n"
         );
         self.layout.content.write(connection, *next, out);
         *next += 1;
@@ -141,7 +143,7 @@ impl Asker for Publisher {
 }
 
 /// Makes the streams of `layout` and says how long that took.
-pub(super) fn create(load: &mut Load, layout: Layout) -> Result<Duration> {
+pub(in crate::definition) fn create(load: &mut Load, layout: Layout) -> Result<Duration> {
     let began = Instant::now();
     load.closed_loop(&mut Creator::new(layout))?;
     Ok(began.elapsed())

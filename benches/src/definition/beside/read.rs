@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use anyhow::{Context, Result, ensure};
 
-use super::append::{Layout, PREFIX, Publisher};
+use super::append::{Layout, Publisher};
 use crate::generator::load::{Asker, Load};
 use crate::generator::wire::Answer;
 
@@ -13,7 +13,8 @@ use crate::generator::wire::Answer;
 const START: &str = "-1";
 
 /// Reads every stream `rounds` times, each on one connection from its start to its tail.
-pub(super) struct Reader<'a, F> {
+pub(in crate::definition) struct Reader<'a, F> {
+    prefix: &'static str,
     streams: usize,
     next: usize,
     rounds: usize,
@@ -21,12 +22,13 @@ pub(super) struct Reader<'a, F> {
     at: Vec<Option<(usize, String)>>,
     /// Takes a page of a stream.
     see: &'a mut F,
-    pub(super) bytes: u64,
+    pub(in crate::definition) bytes: u64,
 }
 
 impl<'a, F: FnMut(usize, &[u8]) -> Result<()>> Reader<'a, F> {
-    pub(super) fn new(streams: usize, rounds: usize, connections: usize, see: &'a mut F) -> Self {
-        Self { streams, next: 0, rounds, at: vec![None; connections], see, bytes: 0 }
+    pub(in crate::definition) fn new(layout: Layout, rounds: usize, connections: usize, see: &'a mut F) -> Self {
+        let Layout { prefix, streams, .. } = layout;
+        Self { prefix, streams, next: 0, rounds, at: vec![None; connections], see, bytes: 0 }
     }
 }
 
@@ -38,7 +40,7 @@ impl<F: FnMut(usize, &[u8]) -> Result<()>> Asker for Reader<'_, F> {
             self.next += 1;
         }
         let Some((stream, offset)) = at else { return false };
-        let _ = write!(out, "GET {PREFIX}{stream}?offset={offset} HTTP/1.1\r\nHost: bench\r\n\r\n");
+        let _ = write!(out, "GET {}{stream}?offset={offset} HTTP/1.1\r\nHost: bench\r\n\r\n", self.prefix);
         true
     }
 
@@ -57,7 +59,7 @@ impl<F: FnMut(usize, &[u8]) -> Result<()>> Asker for Reader<'_, F> {
 }
 
 /// Checks that the streams hold what `publisher` had acknowledged: each record once, those of a connection in order.
-pub(super) fn judge(load: &mut Load, publisher: &Publisher) -> Result<()> {
+pub(in crate::definition) fn judge(load: &mut Load, publisher: &Publisher) -> Result<()> {
     let layout = publisher.layout;
     let mut next: HashMap<(usize, usize), u64> = HashMap::new();
     let mut records = 0;
@@ -72,7 +74,7 @@ pub(super) fn judge(load: &mut Load, publisher: &Publisher) -> Result<()> {
         Ok(())
     };
     let connections = load.len();
-    load.closed_loop(&mut Reader::new(layout.streams, 1, connections, &mut see))?;
+    load.closed_loop(&mut Reader::new(layout, 1, connections, &mut see))?;
     ensure!(records == publisher.acknowledged(), "{records} records of {} can be read", publisher.acknowledged());
     Ok(())
 }

@@ -3,17 +3,17 @@
 use anyhow::{Context, Result, ensure};
 
 /// Bytes of a record.
-pub(super) const SIZE: usize = 256;
+pub(in crate::definition) const SIZE: usize = 256;
 
 /// What the streams hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(in crate::definition) enum Content {
     Binary,
     Json,
 }
 
 impl Content {
-    pub(super) const fn media_type(self) -> &'static str {
+    pub(in crate::definition) const fn media_type(self) -> &'static str {
         match self {
             Self::Binary => "application/octet-stream",
             Self::Json => "application/json",
@@ -21,7 +21,7 @@ impl Content {
     }
 
     /// Puts a record of [`SIZE`] bytes into `out`.
-    pub(super) fn write(self, connection: usize, sequence: u64, out: &mut Vec<u8>) {
+    pub(in crate::definition) fn write(self, connection: usize, sequence: u64, out: &mut Vec<u8>) {
         let end = out.len() + SIZE;
         let (open, close): (&[u8], &[u8]) = match self {
             Self::Binary => (b"", b"\n"),
@@ -37,7 +37,7 @@ impl Content {
     }
 
     /// The records of a page: connection and sequence of each.
-    pub(super) fn parse(self, page: &[u8]) -> Result<Vec<(usize, u64)>> {
+    pub(in crate::definition) fn parse(self, page: &[u8]) -> Result<Vec<(usize, u64)>> {
         let (stamp_at, stride, bare) = match self {
             Self::Binary => (0, SIZE, page),
             // `[a,b]`: each has one byte after it, a comma or the bracket.

@@ -1,0 +1,133 @@
+//! Live streams and their subscribers, in a thread of their own: what the storm does to others.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Write as _};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use mio::{Events, Poll};
+
+use super::streams::path_of_live;
+use super::{OVER, STORM};
+use crate::generator::follower::{Follower, SCRATCH};
+use crate::generator::load::Beat;
+use crate::generator::stamp::stamped;
+use crate::generator::wire::Connection;
+use crate::result::{Latencies, now_nanos};
+
+const SUBSCRIBERS_EACH: usize = 10;
+/// Events per second of each stream.
+const RATE: u32 = 10;
+/// What was published has arrived by then, or the run has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Live {
+    pub(super) address: SocketAddr,
+    pub(super) streams: usize,
+    pub(super) size: usize,
+}
+
+/// Latencies from when an event was due to its arrival, by what else there was.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    pub(super) before: Latencies,
+    pub(super) meanwhile: Latencies,
+}
+
+/// Appends one event after the other.
+struct Publisher {
+    connection: Connection,
+    is_busy: bool,
+    waiting: VecDeque<(usize, String)>,
+}
+
+impl Live {
+    /// Publishes and follows until `phase` says that it is over and every event has arrived.
+    pub(super) fn follow(self, phase: &AtomicU8) -> Result<Followed> {
+        let mut poll = Poll::new()?;
+        let mut subscribers = (0..self.streams * SUBSCRIBERS_EACH)
+            .map(|number| self.subscribe(&poll, number))
+            .collect::<Result<Vec<_>>>()?;
+        let connection = Connection::open(self.address, poll.registry(), subscribers.len())?;
+        let mut publisher = Publisher { connection, is_busy: false, waiting: VecDeque::new() };
+        let _beat = Beat::start(&poll)?;
+        let (mut followed, mut events) = (Followed::default(), Events::with_capacity(1024));
+        let mut scratch = vec![0; SCRATCH];
+        let every = Duration::from_secs(1) / RATE / u32::try_from(self.streams)?;
+        let (began, began_nanos, mut published) = (Instant::now(), now_nanos(), 0_u32);
+        loop {
+            let now = phase.load(Ordering::Relaxed);
+            while now != OVER && began.elapsed() >= every * published {
+                // Stamped with when it was due: waiting for an earlier append is part of the latency.
+                let due = began_nanos + u64::try_from((every * published).as_nanos())?;
+                let (stream, number) = (published as usize % self.streams, published as usize / self.streams);
+                publisher.waiting.push_back((stream, stamped(number as u64, due, self.size)));
+                published += 1;
+            }
+            publisher.send_next()?;
+            if now == OVER && subscribers.iter().enumerate().all(|(of, one)| one.next == self.count(of, published)) {
+                return Ok(followed);
+            }
+            let last_due = began + every * published;
+            ensure!(last_due.elapsed() < PATIENCE, "events of live streams are late");
+            match poll.poll(&mut events, Some(Duration::from_millis(100))) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+                _ => {}
+            }
+            let latencies = if now == STORM { &mut followed.meanwhile } else { &mut followed.before };
+            for event in events.iter().filter(|event| !Beat::is(event.token())) {
+                match subscribers.get_mut(event.token().0) {
+                    Some(subscriber) => {
+                        subscriber.read(&mut scratch, latencies)?;
+                    }
+                    None => publisher.take_answer()?,
+                }
+            }
+        }
+    }
+
+    fn subscribe(self, poll: &Poll, number: usize) -> Result<Follower> {
+        let path = path_of_live(number % self.streams);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n");
+        Follower::open(self.address, &request, poll.registry(), number)
+    }
+
+    /// How many events a subscriber's stream has got when so many were published.
+    fn count(self, subscriber: usize, published: u32) -> u64 {
+        let stream = subscriber % self.streams;
+        (published as usize).saturating_sub(stream).div_ceil(self.streams) as u64
+    }
+}
+
+impl Publisher {
+    fn send_next(&mut self) -> Result<()> {
+        if self.is_busy {
+            return Ok(());
+        }
+        let Some((stream, text)) = self.waiting.pop_front() else { return Ok(()) };
+        self.is_busy = true;
+        self.connection.send(|out| {
+            let (path, length) = (path_of_live(stream), text.len());
+            let _ = write!(
+                out,
+                "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+                 \r\n{text}"
+            );
+        })
+    }
+
+    fn take_answer(&mut self) -> Result<()> {
+        self.connection.flush()?;
+        if self.is_busy && self.connection.has_answer()? {
+            self.connection.take(|answer| {
+                ensure!(answer.is_success(), "an append was answered {}", answer.status);
+                Ok(())
+            })?;
+            self.is_busy = false;
+        }
+        self.send_next()
+    }
+}

@@ -80,6 +80,9 @@ fn a_killed_benchmark_leaves_no_server() {
 fn a_server_that_ends_leaves_nothing_behind() {
     let mut guard = guard("sleep 600 & echo $!; exit 3");
     let members = members(&mut guard);
+    // Waiting would close it, and then the guard may end the server before the server does.
+    let held = guard.stdin.take();
     assert_eq!(guard.wait().unwrap().code(), Some(1), "the guard does not tell that the server failed");
+    drop(held);
     waits_until_gone(&members);
 }

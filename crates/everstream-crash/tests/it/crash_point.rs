@@ -79,8 +79,8 @@ fn count(steps: &[Step], kind: Kind, ending: &str) -> usize {
     steps.iter().filter(|step| step.kind == kind && step.path.ends_with(ending)).count()
 }
 
-#[test]
-fn what_is_acknowledged_around_a_roll_of_the_journal_survives_a_power_cut_at_every_step() {
+/// Of the store, whose journal folds go to.
+fn check_roll(crash: Crash) {
     let appends: Vec<Operation> = (0..2).map(|number| append(0, &format!("{number}"), 3_000)).collect();
     let steps = Scenario {
         opening: opening(Durability::Fsync),
@@ -88,13 +88,23 @@ fn what_is_acknowledged_around_a_roll_of_the_journal_survives_a_power_cut_at_eve
         during: &appends,
         // The table of what was before the roll is not there yet when the next appends are acknowledged.
         pace: Pace::Steps(9),
-        // A process that is killed leaves names that nobody synced; the next one builds on them.
-        crashes: &[POWER_CUT, Crash::Process],
+        crashes: &[crash],
         draws: 1,
     }
     .crash_everywhere();
     assert!(count(&steps, Kind::Create, ".jnl") > 0, "no journal was rolled");
     assert!(steps.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")), "no table");
+}
+
+#[test]
+fn what_is_acknowledged_around_a_roll_of_the_journal_survives_a_power_cut_at_every_step() {
+    check_roll(POWER_CUT);
+}
+
+/// A process that is killed leaves names that nobody synced; the next one builds on them.
+#[test]
+fn what_is_acknowledged_around_a_roll_of_the_journal_survives_the_end_of_the_process_at_every_step() {
+    check_roll(Crash::Process);
 }
 
 #[test]

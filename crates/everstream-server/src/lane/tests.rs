@@ -180,9 +180,9 @@ async fn a_large_group_pauses_behind_a_long_round_and_then_writes_what_has_gathe
     }
 }
 
-/// Everything that can run has run.
+/// Everything that can run has run: turns enough for all that these tests have written.
 async fn settle() {
-    for _ in 0..50 {
+    for _ in 0..1000 {
         tokio::task::yield_now().await;
     }
 }

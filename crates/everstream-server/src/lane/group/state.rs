@@ -17,11 +17,15 @@ use crate::lane::round::Round;
 use crate::lane::{Peer, Rider};
 use crate::sse_body::{Beat, Deadline, Due, Pulse, Source, SseBody, Unison, Voice, control};
 
-/// So many sockets are written, read or let go in one turn: then the worker's other tasks have theirs.
-const SOCKETS_PER_TURN_MAX: usize = 128;
+/// So many sockets are written, read or let go in one turn: then the worker's other tasks have theirs. An append takes
+/// several turns from its arrival to its answer, and its publisher waits for all of them.
+const SOCKETS_PER_TURN_MAX: usize = 32;
 
 /// Members whose time is up within this of each other leave together, so that looking for them costs little.
 const END_STEP: Duration = Duration::from_millis(100);
+
+/// So many frames may wait behind a round for somebody to join behind them; others come later.
+const DUE_AHEAD_MAX: usize = 64;
 
 /// Lists that grew beyond this are given back when they are mostly empty.
 const KEPT: usize = 16;
@@ -48,6 +52,8 @@ pub(super) struct State<V: Voice> {
     pulse: Pulse,
     /// The pulse is asked only when it has something to say.
     aside: Dormancy,
+    /// What woke the group was let go first.
+    has_waited: bool,
     /// Everybody has to leave: the stream has ended, or the process drains.
     is_leaving: bool,
     /// Of the group's task.
@@ -70,6 +76,7 @@ impl<V: Voice> State<V> {
             lull: Lull::default(),
             pulse,
             aside: Dormancy::new(),
+            has_waited: false,
             is_leaving: false,
             waker: None,
         }
@@ -83,7 +90,7 @@ impl<V: Voice> State<V> {
         if self.subscription.next_offset() == at {
             return true;
         }
-        let Some(waker) = self.waker.clone().filter(|_| self.due.is_empty()) else { return false };
+        let Some(waker) = self.waker.clone().filter(|_| self.due.len() <= DUE_AHEAD_MAX) else { return false };
         // An end is found again by the task.
         let _ = self.unison.poll_next(&mut self.subscription, &mut Context::from_waker(&waker), &mut self.due);
         waker.wake();
@@ -134,9 +141,14 @@ impl<V: Voice> State<V> {
             Some(waker) => waker.clone_from(cx.waker()),
             None => self.waker = Some(cx.waker().clone()),
         }
+        // With many to write to, the publisher is answered first: its next event may then be in the same round.
+        if self.members.len() > SOCKETS_PER_TURN_MAX && !std::mem::replace(&mut self.has_waited, true) {
+            return yield_now(cx);
+        }
         let mut sockets = SOCKETS_PER_TURN_MAX;
         loop {
             if self.step(group, &mut sockets, cx) == Step::Rests {
+                self.has_waited = false;
                 return Poll::Pending;
             }
             if self.is_empty() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # flamegraph.sh SERVER OUT.svg BENCHMARK [FLAGS…]: runs a benchmark and draws where the first SERVER that it starts spends
-# its CPU. Say flags with which there is only one. Needs perf, and the right to use it.
+# its CPU. Say flags with which there is only one. COMMIT says of what commit it is, if not of this one. Needs perf, and the
+# right to use it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -ge 3 ] || { echo "usage: flamegraph.sh SERVER OUT.svg BENCHMARK [FLAGS…]" >&2 && exit 2; }
@@ -23,12 +24,18 @@ until pid=$(server_of); do
   kill -0 "$benchmark" 2>/dev/null || { wait "$benchmark" || true; echo "the benchmark ended first" >&2 && exit 1; }
   sleep 0.05
 done
-# No frame pointers in a release build: perf unwinds by the debugging information. It ends when the server does.
-perf record --quiet --freq 199 --call-graph dwarf,16384 --pid "$pid" --output "$work/perf.data" 2>/dev/null || true
+# No frame pointers in a release build: perf unwinds by the debugging information. It ends when the server does, and at
+# once when a thread ends while perf is looking at all of them, as they do when a server starts; then it looks again.
+while [ ! -s "$work/perf.data" ] && kill -0 "$pid" 2>/dev/null; do
+  perf record --quiet --freq 199 --call-graph dwarf,16384 --pid "$pid" --output "$work/perf.data" || true
+done
 wait "$benchmark"
-perf script --no-inline --input "$work/perf.data" 2>/dev/null | "$inferno/inferno-collapse-perf" --quiet 2>/dev/null |
-  "$inferno/inferno-flamegraph" --title "$*" --subtitle "$(basename "$server") at $(git describe --always --dirty)" \
-    --hash --colors rust >"$work/out.svg" 2>/dev/null
+[ -s "$work/perf.data" ] || { echo "perf has recorded nothing: may it (kernel.perf_event_paranoid)?" >&2 && exit 1; }
+perf script --no-inline --input "$work/perf.data" 2>/dev/null | "$inferno/inferno-collapse-perf" --quiet |
+  "$inferno/inferno-flamegraph" --title "$*" --subtitle "$(basename "$server") at ${COMMIT:-$(git describe --always --dirty)}" \
+    --hash --colors rust |
+  # A picture for documents: the names are its tool tips, and a program inside it is more than it needs.
+  sed -z -e 's#<script[^>]*>.*</script>##' -e 's# onload="[^"]*"##' >"$work/out.svg"
 mkdir -p "$(dirname "$out")"
 mv "$work/out.svg" "$out"
 echo "drawn: $out"

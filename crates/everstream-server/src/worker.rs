@@ -75,6 +75,9 @@ async fn serve_arrivals(mut arrivals: mpsc::Receiver<Arrival>, connections: Arc<
             }
             Err(error) => tracing::warn!(%peer, %error, "an accepted connection could not be served"),
         }
+        // A connection's first turn may be its whole request, a resume with all that it missed. When thousands come back
+        // at once, the sockets of those who are here already are looked at before each of them.
+        tokio::task::yield_now().await;
     }
     std::future::pending().await
 }

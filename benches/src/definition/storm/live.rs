@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use mio::{Events, Poll};
 
 use super::streams::path_of_live;
-use super::{OVER, STORM};
+use super::{BEFORE, OVER};
 use crate::generator::follower::{Follower, SCRATCH};
 use crate::generator::load::Beat;
 use crate::generator::stamp::stamped;
@@ -77,7 +77,8 @@ impl Live {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
-            let latencies = if now == STORM { &mut followed.meanwhile } else { &mut followed.before };
+            // What comes late was held up by the storm.
+            let latencies = if now == BEFORE { &mut followed.before } else { &mut followed.meanwhile };
             for event in events.iter().filter(|event| !Beat::is(event.token())) {
                 match subscribers.get_mut(event.token().0) {
                     Some(subscriber) => {

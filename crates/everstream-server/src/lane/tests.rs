@@ -170,7 +170,7 @@ async fn a_large_group_pauses_behind_a_long_round_and_then_writes_what_has_gathe
         settle().await;
     }
     viewers.iter_mut().for_each(Viewer::has_nothing);
-    tokio::time::advance(round + TICK).await;
+    tokio::time::advance(2 * round + TICK).await;
     settle().await;
     for viewer in &mut viewers {
         for data in ["b", "c"] {

@@ -19,7 +19,7 @@ use crate::sse_body::{Beat, Deadline, Due, Pulse, Source, SseBody, Unison, Voice
 
 /// So many sockets are written, read or let go in one turn: then the worker's other tasks have theirs. An append takes
 /// several turns from its arrival to its answer, and its publisher waits for all of them.
-const SOCKETS_PER_TURN_MAX: usize = 32;
+const SOCKETS_PER_TURN_MAX: usize = 128;
 
 /// Members whose time is up within this of each other leave together, so that looking for them costs little.
 const END_STEP: Duration = Duration::from_millis(100);

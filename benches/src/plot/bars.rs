@@ -5,7 +5,7 @@ use super::{shown, shown_tick, title};
 use crate::result::RecordedFigure;
 
 /// Where bars begin, and the room for the figure behind the longest.
-const LEFT: f64 = 190.0;
+const LEFT: f64 = 220.0;
 const RIGHT: f64 = 90.0;
 const ROW: f64 = 22.0;
 const THICK: f64 = 14.0;

@@ -18,11 +18,11 @@ use super::{Lane, Onward, Peer};
 use crate::sse_body::{SseBody, Voice};
 use state::State;
 
-use lull::Lull;
 use member::Member;
+use pause::Pause;
 
-mod lull;
 mod member;
+mod pause;
 mod state;
 
 /// A group; see the module.

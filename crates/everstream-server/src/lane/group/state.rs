@@ -12,7 +12,7 @@ use everstream_log::Offset;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::{Group, Lull, Member};
+use super::{Group, Member, Pause};
 use crate::lane::round::Round;
 use crate::lane::{Peer, Rider};
 use crate::sse_body::{Beat, Deadline, Due, Pulse, Source, SseBody, Unison, Voice, control};
@@ -47,7 +47,7 @@ pub(super) struct State<V: Voice> {
     round: Option<Round>,
     /// So many members were written the round.
     written: usize,
-    lull: Lull,
+    pause: Pause,
     /// The end of this pulse is the earliest of the members' ends.
     pulse: Pulse,
     /// The pulse is asked only when it has something to say.
@@ -73,7 +73,7 @@ impl<V: Voice> State<V> {
             due: VecDeque::new(),
             round: None,
             written: 0,
-            lull: Lull::default(),
+            pause: Pause::default(),
             pulse,
             aside: Dormancy::new(),
             has_waited: false,
@@ -176,16 +176,16 @@ impl<V: Voice> State<V> {
         } else if let Some(place) = self.heard.pop() {
             *sockets -= 1;
             self.listen(group, place);
-        } else if self.lull.is_pausing(cx) {
+        } else if self.pause.is_pausing(cx) {
             return Step::Rests;
-        } else if self.lull.is_on() {
-            self.lull.found_more();
+        } else if self.pause.is_on() {
+            self.pause.found_more();
             // More of what is due; an end is found again.
             let _ = self.unison.poll_next(&mut self.subscription, cx, &mut self.due);
         } else if !self.due.is_empty() {
             let until = self.arriving.front().map(|(at, _)| *at);
             if self.members.len() > SOCKETS_PER_TURN_MAX {
-                self.lull.round_begins();
+                self.pause.round_begins();
             }
             self.round = Some(Round::gather(&mut self.due, self.at, until));
         } else {
@@ -196,10 +196,10 @@ impl<V: Voice> State<V> {
 
     /// Looks for what the stream has, or else what time demands.
     fn look(&mut self, group: &Arc<Group<V>>, sockets: &mut usize, cx: &mut Context<'_>) -> Step {
-        let Self { unison, subscription, due, aside, pulse, lull, .. } = self;
+        let Self { unison, subscription, due, aside, pulse, pause, .. } = self;
         let beat = match unison.poll_next(subscription, cx, due) {
             Poll::Ready(Delivery::Frames) => {
-                lull.found_more();
+                pause.found_more();
                 pulse.sent()
             }
             Poll::Ready(Delivery::Ended(_) | Delivery::Broken(_)) => {
@@ -259,7 +259,7 @@ impl<V: Voice> State<V> {
         }
         self.written = 0;
         self.at = round.next;
-        self.lull.round_ends();
+        self.pause.round_ends();
     }
 
     /// Makes those members whose offset is reached, and says whether there were any.

@@ -13,11 +13,11 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The longest pause: what it may add to the latency of an event under such a load.
-const LULL_MAX: Duration = Duration::from_millis(8);
+const PAUSE_MAX: Duration = Duration::from_millis(8);
 
 /// Where a group stands between two rounds.
 #[derive(Debug, Default)]
-pub(super) enum Lull {
+pub(super) enum Pause {
     #[default]
     None,
     /// A long round began at that moment.
@@ -27,7 +27,7 @@ pub(super) enum Lull {
     Pausing(Pin<Box<Sleep>>),
 }
 
-impl Lull {
+impl Pause {
     /// A round through many sockets begins.
     pub(super) fn round_begins(&mut self) {
         *self = Self::Writing(Instant::now());
@@ -37,7 +37,7 @@ impl Lull {
     pub(super) fn round_ends(&mut self) {
         if let Self::Writing(began) = self {
             let ended = Instant::now();
-            *self = Self::Written(ended + (2 * ended.duration_since(*began)).min(LULL_MAX));
+            *self = Self::Written(ended + (2 * ended.duration_since(*began)).min(PAUSE_MAX));
         }
     }
 
@@ -72,45 +72,45 @@ mod tests {
 
     const ROUND: Duration = Duration::from_millis(3);
 
-    async fn after_a_round(took: Duration, silence: Duration) -> Lull {
-        let mut lull = Lull::default();
-        lull.round_begins();
+    async fn after_a_round(took: Duration, silence: Duration) -> Pause {
+        let mut pause = Pause::default();
+        pause.round_begins();
         advance(took).await;
-        lull.round_ends();
+        pause.round_ends();
         advance(silence).await;
-        lull.found_more();
-        lull
+        pause.found_more();
+        pause
     }
 
-    async fn is_pausing(lull: &mut Lull) -> bool {
-        poll_fn(|cx| Poll::Ready(lull.is_pausing(cx))).await
+    async fn is_pausing(pause: &mut Pause) -> bool {
+        poll_fn(|cx| Poll::Ready(pause.is_pausing(cx))).await
     }
 
     #[tokio::test(start_paused = true)]
     async fn between_two_long_rounds_is_twice_the_time_that_the_first_took() {
         let silence = Duration::from_millis(1);
-        let mut lull = after_a_round(ROUND, silence).await;
+        let mut pause = after_a_round(ROUND, silence).await;
         let began = Instant::now();
-        while is_pausing(&mut lull).await {
+        while is_pausing(&mut pause).await {
             advance(Duration::from_millis(1)).await;
         }
-        assert!(began.elapsed() >= 2 * ROUND - silence && lull.is_on());
-        lull.found_more();
-        assert!(!lull.is_on(), "it pauses once, however much comes");
+        assert!(began.elapsed() >= 2 * ROUND - silence && pause.is_on());
+        pause.found_more();
+        assert!(!pause.is_on(), "it pauses once, however much comes");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_bounded() {
-        let mut lull = after_a_round(Duration::from_secs(1), Duration::ZERO).await;
-        assert!(is_pausing(&mut lull).await);
-        advance(LULL_MAX + Duration::from_millis(1)).await;
-        assert!(!is_pausing(&mut lull).await);
+        let mut pause = after_a_round(Duration::from_secs(1), Duration::ZERO).await;
+        assert!(is_pausing(&mut pause).await);
+        advance(PAUSE_MAX + Duration::from_millis(1)).await;
+        assert!(!is_pausing(&mut pause).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_group_that_keeps_up_does_not_pause() {
         assert!(!after_a_round(ROUND, 2 * ROUND).await.is_on());
-        let mut short = Lull::default();
+        let mut short = Pause::default();
         short.round_ends();
         short.found_more();
         assert!(!short.is_on());

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use self::canvas::Canvas;
-use crate::result::{Better, Recorded, RecordedFigure, read};
+use crate::result::{Better, Recorded, RecordedFigure, distinct, read};
 
 /// Where the pictures are, from the project's directory.
 const DIRECTORY: &str = "docs/benchmarks";
@@ -97,17 +97,6 @@ fn shown(figure: f64) -> String {
         size if size >= 1.0 => format!("{figure:.2}"),
         _ => format!("{figure:.3}"),
     }
-}
-
-/// Each one once, in the order in which they came first.
-fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
-    let mut seen = Vec::new();
-    for one in all {
-        if !seen.contains(&one) {
-            seen.push(one);
-        }
-    }
-    seen
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::latency::{Latencies, micros_each, now_nanos};
 pub(crate) use self::machine::Circumstances;
 pub(crate) use self::record::{Recorded, RecordedFigure, read, record};
+pub(crate) use self::table::distinct;
 
 /// The name of our own server in every report.
 pub(crate) const OURS: &str = "everstream";

@@ -131,7 +131,7 @@ fn print(rows: &[Vec<String>], words: usize) {
 }
 
 /// Each one once, in the order in which they came first.
-fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+pub(crate) fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
     for one in all {
         if !seen.contains(&one) {

@@ -3,14 +3,13 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use everstream_hub::{Append, Close, ErrorKind};
 use everstream_log::{CloseReason, Offset};
 
-use crate::rig::{Rig, config, drain, is_waiting};
+use crate::rig::{Rig, WakeCount, config, drain, is_waiting};
 
 fn records(texts: &[&'static str]) -> Append {
     Append { records: texts.iter().map(|text| Bytes::from_static(text.as_bytes())).collect(), close: None }
@@ -70,22 +69,12 @@ async fn a_record_that_is_too_large_is_refused_before_it_is_handed_over() {
     assert_eq!(stream.state().tail, Offset(1));
 }
 
-/// Counts how often a task would have been woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_that_nobody_waits_for_wakes_nobody() {
     let rig = Rig::new(config());
     let stream = rig.text_stream("s").await;
     let mut appender = stream.appender();
-    let count = Arc::new(Count::default());
+    let count = Arc::new(WakeCount::default());
     let waker = Waker::from(Arc::clone(&count));
     appender.append(records(&["a"])).await.unwrap();
     {
@@ -95,5 +84,5 @@ async fn an_acknowledgement_that_nobody_waits_for_wakes_nobody() {
     let mut frames = std::collections::VecDeque::new();
     stream.subscribe(Offset::ZERO).unwrap().next(&mut frames).await;
     assert_eq!(frames.len(), 1, "it is acknowledged");
-    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    assert_eq!(count.get(), 0);
 }

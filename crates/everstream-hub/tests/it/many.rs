@@ -2,15 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use everstream_hub::{Batch, BatchFrame, Delivery, ErrorKind, HubConfig, Stream, Subscription};
 use everstream_log::Offset;
 use futures_util::FutureExt;
 
-use crate::rig::{Rig, append, config, is_waiting, text};
+use crate::rig::{Rig, WakeCount, append, config, is_waiting, text};
 
 /// `count` subscribers at the tail of an empty stream, for whom one subscription stands.
 fn many(stream: &Stream, count: usize) -> Subscription {
@@ -27,25 +26,16 @@ async fn next(subscription: &mut Subscription) -> Vec<String> {
     frames.iter().map(text).collect()
 }
 
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_publish_wakes_many_subscribers_once() {
     let rig = Rig::new(config());
     let stream = rig.text_stream("s").await;
     let mut subscription = many(&stream, 3);
-    let count = Arc::new(Count::default());
+    let count = Arc::new(WakeCount::default());
     let (waker, mut frames) = (Waker::from(Arc::clone(&count)), VecDeque::new());
     assert!(subscription.poll_next(&mut Context::from_waker(&waker), &mut frames).is_pending());
     append(&stream, &["a", "b"]).await.unwrap();
-    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert_eq!(count.get(), 1);
     assert_eq!(next(&mut subscription).await, ["a", "b"]);
 }
 

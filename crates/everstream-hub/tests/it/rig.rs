@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -77,4 +79,20 @@ pub(crate) async fn drain(mut subscription: Subscription) -> (Vec<String>, End) 
 /// Whether `future` is still waiting once everything that can run has run.
 pub(crate) async fn is_waiting(future: impl Future) -> bool {
     tokio::time::timeout(Duration::from_secs(3600), future).await.is_err()
+}
+
+/// A waker that counts how often its task would have been woken.
+#[derive(Debug, Default)]
+pub(crate) struct WakeCount(AtomicUsize);
+
+impl WakeCount {
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for WakeCount {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

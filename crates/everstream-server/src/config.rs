@@ -134,7 +134,8 @@ key::keys! {
     proxy_max_in_flight: NonZeroUsize = "10000";
     /// Whether event streams over plain HTTP/1.1 are written straight to their sockets; the bytes are the same without.
     lane: bool = "true";
-    /// Threads that serve connections; `0` is one for each processor.
+    /// Threads that serve connections; `0` is one for every two processors, and one at least: the kernel's side of the
+    /// sockets, the log's threads and the reading of history want the others.
     workers: Limit<NonZeroUsize> = "0";
 }
 

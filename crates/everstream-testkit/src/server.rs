@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{Api, Deadline, PATIENCE};
 
 /// How to start `everstream serve`: on a free port of the loopback address, with a data directory of its own that goes
-/// away with the server, and with an empty environment.
+/// away with the server, with two workers, and else with an empty environment.
 #[derive(Debug)]
 pub struct Launch {
     binary: PathBuf,
@@ -130,7 +130,11 @@ impl Launch {
         // With its signal ignored, a write beyond the limit that `fill_disk` sets fails with EFBIG.
         command.arg("-c").arg("trap '' XFSZ; exec \"$0\" \"$@\"").arg(&self.binary);
         command.args(["serve", "--listen", &self.listen, "--data-dir"]).arg(&self.data_dir).args(&self.flags);
-        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        // What passes between workers is to be tested on every machine.
+        command
+            .env_clear()
+            .env("EVERSTREAM_WORKERS", "2")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.scratch.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Process::watch(command.spawn().expect("the server's process"))

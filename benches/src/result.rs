@@ -122,7 +122,11 @@ impl Report {
 
     /// Says why `server` has no figures in `case`.
     pub(crate) fn leave_out(&mut self, case: impl Into<String>, server: impl Into<String>, reason: impl Into<String>) {
-        self.left_out.push(LeftOut { case: case.into(), server: server.into(), reason: reason.into() });
+        let left_out = LeftOut { case: case.into(), server: server.into(), reason: reason.into() };
+        // In another round it may have been said already.
+        if !self.left_out.contains(&left_out) {
+            self.left_out.push(left_out);
+        }
     }
 
     /// Adds a sentence to what is printed.

@@ -32,6 +32,9 @@ pub(crate) struct Chat {
     /// Seconds that are measured, after one that is not.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
+    /// How often each server has its turn; another one begins each time.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
 }
 
 impl Definition for Chat {
@@ -39,7 +42,7 @@ impl Definition for Chat {
     const HOLDS: &'static str = "every subscriber gets every event of its stream, once, in order and whole";
 
     fn workload(&self) -> String {
-        let Self { streams, viewers, rate, publishers, size, seconds } = self;
+        let Self { streams, viewers, rate, publishers, size, seconds, .. } = self;
         format!(
             "{streams} streams with {viewers} subscribers each, {rate} events/s of {size} bytes to each stream over \
              {publishers} connections, durable to the death of the server, {seconds} s"
@@ -47,7 +50,7 @@ impl Definition for Chat {
     }
 
     fn smoke() -> Self {
-        Self { streams: 50, viewers: 2, rate: 20.0, publishers: 8, size: 200, seconds: 0.2 }
+        Self { streams: 50, viewers: 2, rate: 20.0, publishers: 8, size: 200, seconds: 0.2, rounds: 1 }
     }
 
     async fn measure(&self, bench: &Bench) -> Result<Report> {
@@ -64,7 +67,7 @@ impl Definition for Chat {
             warm_up: Duration::from_secs_f64(self.seconds.min(1.0)),
             time: Duration::from_secs_f64(self.seconds),
         };
-        each_server(bench, &mut report, &case, role, |server, report| {
+        each_server(bench, &mut report, &case, self.rounds, role, |server, report| {
             steady.measure(server, report.entry(&case, server.peer.name()))
         })?;
         Ok(report)

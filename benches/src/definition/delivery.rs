@@ -23,16 +23,19 @@ pub(super) enum Role {
     NotAsked,
 }
 
-/// What the servers of streams took, in turn; ours has to do it, another one that cannot is left out with the reason.
+/// What the servers of streams took, in turn, so many times; each round begins with another server, so that none always
+/// has the machine as the same one left it. Ours has to do it, another one that cannot is left out with the reason.
 pub(super) fn each_server(
     bench: &Bench,
     report: &mut Report,
     case: &str,
+    rounds: usize,
     role: impl Fn(&Installed) -> Role,
     mut measure: impl FnMut(&Installed, &mut Report) -> Result<()>,
 ) -> Result<()> {
     let OfStreams { installed, missing } = bench.peers.of_streams(&bench.server)?;
-    for server in &installed {
+    let turns = (0..rounds).flat_map(|round| installed.iter().cycle().skip(round).take(installed.len()));
+    for server in turns {
         let name = server.peer.name();
         match role(server) {
             Role::Measured => {}

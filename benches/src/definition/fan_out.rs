@@ -22,6 +22,9 @@ pub(crate) struct FanOut {
     /// Seconds that are measured, after one that is not.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
+    /// How often each server has its turn; another one begins each time.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
 }
 
 /// So many subscribers and events per second.
@@ -61,7 +64,7 @@ impl Definition for FanOut {
     }
 
     fn smoke() -> Self {
-        Self { cases: vec![Case { subscribers: 50, rate: 50 }], size: 200, seconds: 0.2 }
+        Self { cases: vec![Case { subscribers: 50, rate: 50 }], size: 200, seconds: 0.2, rounds: 1 }
     }
 
     async fn measure(&self, bench: &Bench) -> Result<Report> {
@@ -78,6 +81,7 @@ impl Definition for FanOut {
                 bench,
                 &mut report,
                 &case,
+                self.rounds,
                 |_| Role::Measured,
                 |server, report| steady.measure(server, report.entry(&case, server.peer.name())),
             )?;

@@ -65,6 +65,7 @@ impl Definition for GrowthSubscribers {
                 bench,
                 &mut report,
                 &case,
+                1,
                 |server| self.role(server),
                 |server, report| {
                     self.measure_one(subscribers, server, report.point(&case, subscribers as f64, server.peer.name()))

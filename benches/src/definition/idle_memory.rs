@@ -42,6 +42,7 @@ impl Definition for IdleMemory {
             bench,
             &mut report,
             &case,
+            1,
             |_| Role::Measured,
             |server, report| self.measure_one(server, report.entry(&case, server.peer.name())),
         )?;

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use self::answers::Answers;
+use self::answers::{Answers, Flow, Spent};
 use self::server::Relayer;
 use super::{Bench, Definition};
 use crate::peer::Found;
@@ -38,11 +38,9 @@ pub(crate) struct Relay {
     rounds: u32,
 }
 
-/// What the tokens of one run took.
+/// What the tokens of one run took, while all answers flowed.
 struct Outcome {
-    cpu: Duration,
-    /// The callers' own.
-    own_cpu: Duration,
+    spent: Spent,
     latencies: Latencies,
     resident_kib: u64,
 }
@@ -66,13 +64,14 @@ impl Definition for Relay {
         let Self { answers, answers_beside_litellm, rate, seconds, durability, .. } = self;
         format!(
             "{answers:?} answers at once ({answers_beside_litellm} beside LiteLLM), {rate} tokens/s each for {seconds} s, \
-             durability {durability}; latency is added to that of the same callers and upstream without a relay"
+             durability {durability}, counted while all of them flow; latency is added to that of the same callers and \
+             upstream without a relay"
         )
     }
 
     fn smoke() -> Self {
         let durability = "os".to_owned();
-        Self { answers: vec![8], answers_beside_litellm: 2, rate: 40, seconds: 1, durability, rounds: 1 }
+        Self { answers: vec![8], answers_beside_litellm: 2, rate: 40, seconds: 2, durability, rounds: 1 }
     }
 
     async fn measure(&self, bench: &Bench) -> Result<Report> {
@@ -101,7 +100,7 @@ impl Relay {
                 .entry(&case, DIRECT)
                 .add(P50, direct.latencies.quantile_ms(0.5))
                 .add(P99, direct.latencies.quantile_ms(0.99))
-                .add(CPU_CALLERS, micros_each(direct.own_cpu, direct.latencies.len()));
+                .add(CPU_CALLERS, micros_each(direct.spent.own_cpu, direct.latencies.len()));
             for relay in relays {
                 let program = match relay.program(bench)? {
                     Found::At(program) => program,
@@ -124,7 +123,7 @@ impl Relay {
         self.rate * self.seconds
     }
 
-    /// Asks for every answer, spread over a second, and reads each to its end.
+    /// Asks for every answer, spread over a fifth of the time that one takes, and reads each to its end.
     fn ask(&self, process: &Process, path: &str, answers: usize) -> Result<Outcome> {
         let body = r#"{"model":"bench","stream":true,"messages":[{"role":"user","content":"go"}]}"#;
         let (address, length) = (process.address, body.len());
@@ -132,13 +131,11 @@ impl Relay {
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAuthorization: Bearer none\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         );
-        let (spread, time) = (Duration::from_secs(1), Duration::from_secs(self.seconds));
+        let time = Duration::from_secs(self.seconds);
+        let spread = time / 5;
         let callers = Answers { address, request, count: answers, tokens: self.tokens(), spread, time };
-        let (cpu_before, own_before) = (process.cpu()?, own_cpu()?);
-        let latencies = callers.read()?;
-        let cpu = process.cpu()?.saturating_sub(cpu_before);
-        let own_cpu = own_cpu()?.saturating_sub(own_before);
-        Ok(Outcome { cpu, own_cpu, latencies, resident_kib: process.resident_kib()? })
+        let Flow { latencies, spent } = callers.read(|| Ok(Spent { cpu: process.cpu()?, own_cpu: own_cpu()? }))?;
+        Ok(Outcome { spent, latencies, resident_kib: process.resident_kib()? })
     }
 }
 
@@ -146,9 +143,9 @@ fn add(report: &mut Report, case: &str, name: String, mut outcome: Outcome, dire
     let (p50, p99) = (outcome.latencies.quantile_ms(0.5), outcome.latencies.quantile_ms(0.99));
     report
         .entry(case, name)
-        .add(CPU, micros_each(outcome.cpu, outcome.latencies.len()))
+        .add(CPU, micros_each(outcome.spent.cpu, outcome.latencies.len()))
         .add(ADDED_P50, p50 - direct.quantile_ms(0.5))
         .add(ADDED_P99, p99 - direct.quantile_ms(0.99))
         .add(RESIDENT, outcome.resident_kib as f64 / 1024.0)
-        .add(CPU_CALLERS, micros_each(outcome.own_cpu, outcome.latencies.len()));
+        .add(CPU_CALLERS, micros_each(outcome.spent.own_cpu, outcome.latencies.len()));
 }

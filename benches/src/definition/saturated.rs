@@ -26,6 +26,9 @@ pub(crate) struct Saturated {
     /// Seconds that are measured, after a quarter of it that is not.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
+    /// How often each server has its turn; another one begins each time.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
 }
 
 const RATE: Metric = Metric::more("deliveries", "1/s");
@@ -35,7 +38,7 @@ impl Definition for Saturated {
     const HOLDS: &'static str = "every subscriber gets every event, once, in order and whole";
 
     fn workload(&self) -> String {
-        let Self { subscribers, window, size, seconds } = self;
+        let Self { subscribers, window, size, seconds, .. } = self;
         format!(
             "one stream, {subscribers} subscribers, events of {size} bytes one after the other as soon as the one before \
              is acknowledged and at most {window} are not yet with every subscriber, {seconds} s"
@@ -43,7 +46,7 @@ impl Definition for Saturated {
     }
 
     fn smoke() -> Self {
-        Self { subscribers: 50, window: 64, size: 200, seconds: 0.2 }
+        Self { subscribers: 50, window: 64, size: 200, seconds: 0.2, rounds: 1 }
     }
 
     async fn measure(&self, bench: &Bench) -> Result<Report> {
@@ -53,6 +56,7 @@ impl Definition for Saturated {
             bench,
             &mut report,
             &case,
+            self.rounds,
             |_| Role::Measured,
             |server, report| self.measure_one(server, report.entry(&case, server.peer.name())),
         )?;

@@ -1,7 +1,10 @@
 //! The callers of many answers, on one epoll loop.
+//!
+//! What is counted is what happens while all answers flow: from when the last has its first token until the first ends.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::ops::Sub;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -32,16 +35,35 @@ pub(super) struct Answers {
     pub(super) time: Duration,
 }
 
+/// What came while all answers flowed.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    /// How long each token was under way.
+    pub(super) latencies: Latencies,
+    /// What the meter showed then, from the beginning to the end.
+    pub(super) spent: Spent,
+}
+
+/// What has been spent, or was within a time.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Spent {
+    /// By the processes that relay.
+    pub(super) cpu: Duration,
+    /// By the callers.
+    pub(super) own_cpu: Duration,
+}
+
 impl Answers {
-    /// Asks and reads until every answer has ended, and returns how long each token was under way.
+    /// Asks and reads until every answer has ended; `meter` says what has been spent so far.
     ///
     /// # Errors
-    /// When a token is missing or comes out of order, or an answer ends without its dialect's own end.
-    pub(super) fn read(&self) -> Result<Latencies> {
+    /// When a token is missing or comes out of order, an answer ends without its dialect's own end, or one ends before all
+    /// have begun.
+    pub(super) fn read(&self, meter: impl Fn() -> Result<Spent>) -> Result<Flow> {
         let mut poll = Poll::new()?;
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut answers: Vec<Answer> = Vec::with_capacity(self.count);
-        let mut latencies = Latencies::default();
+        let (mut flow, mut silent, mut all_flow_since) = (Flow::default(), self.count, None);
         let (began, mut ended) = (Instant::now(), 0);
         while ended < self.count {
             let is_late = began.elapsed() > self.spread + self.time + PATIENCE;
@@ -58,14 +80,34 @@ impl Answers {
             }
             for event in &events {
                 let answer = answers.get_mut(event.token().0).context("nobody's event")?;
-                ended += usize::from(answer.read(self.tokens, &mut latencies)?);
+                let was_silent = answer.next == 0;
+                let do_all_flow = all_flow_since.is_some() && ended == 0;
+                let has_ended = answer.read(self.tokens, do_all_flow.then_some(&mut flow.latencies))?;
+                if has_ended && ended == 0 {
+                    let since = all_flow_since.context("an answer ended before all had begun: make them longer")?;
+                    flow.spent = meter()? - since;
+                }
+                ended += usize::from(has_ended);
+                silent -= usize::from(was_silent && answer.next > 0);
+                if silent == 0 && all_flow_since.is_none() {
+                    all_flow_since = Some(meter()?);
+                }
             }
         }
-        Ok(latencies)
+        Ok(flow)
     }
 
     fn due(&self, number: usize) -> Duration {
         self.spread.mul_f64(number as f64 / self.count as f64)
+    }
+}
+
+impl Sub for Spent {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        let (cpu, own_cpu) = (self.cpu.saturating_sub(earlier.cpu), self.own_cpu.saturating_sub(earlier.own_cpu));
+        Self { cpu, own_cpu }
     }
 }
 
@@ -81,7 +123,7 @@ struct Answer {
 
 impl Answer {
     /// Reads what is there; true when that brought the end. What follows the end is the transport's.
-    fn read(&mut self, tokens: u64, latencies: &mut Latencies) -> Result<bool> {
+    fn read(&mut self, tokens: u64, mut latencies: Option<&mut Latencies>) -> Result<bool> {
         let Self { connection, next, has_head, has_ended } = self;
         if *has_ended {
             return Ok(false);
@@ -103,7 +145,9 @@ impl Answer {
             let done = take_tokens(events, |number, sent| {
                 ensure!(number == *next && number < tokens, "token {number} came where {next} was due");
                 *next += 1;
-                latencies.add(Duration::from_nanos(now.saturating_sub(sent)));
+                if let Some(latencies) = &mut latencies {
+                    latencies.add(Duration::from_nanos(now.saturating_sub(sent)));
+                }
                 Ok(())
             })?;
             if *next < tokens {

@@ -60,7 +60,7 @@ impl Definition for GrowthStreams {
     }
 
     async fn measure(&self, bench: &Bench) -> Result<Report> {
-        let mut report = Report::default();
+        let mut report = Report::along("streams");
         let beside = bench.peers.find(Kind::DurableStreams.name())?;
         if let Found::Missing(reason) = &beside {
             report.leave_out("all", Kind::DurableStreams.name(), reason);

@@ -75,7 +75,7 @@ impl Definition for Resume {
                 stream.latencies.add(took);
             }
         }
-        let mut report = Report::default();
+        let mut report = Report::along("records");
         let short = streams.get_mut(1).context("a ratio needs two streams")?;
         let (short_p50, short_p99) = (short.latencies.quantile_ms(0.5), short.latencies.quantile_ms(0.99));
         for stream in &mut streams {

@@ -118,7 +118,7 @@ bench-beside: release ## Compare with Electric's durable-streams in one run, 4 m
 	  --durable-streams $$(scripts/peer.sh durable-streams) $(ARGS)
 
 .PHONY: bench-plots
-bench-plots: need-build ## Draw the recorded results (make bench ARGS=--record) into docs/benchmarks
+bench-plots: need-build ## Draw the recorded results (make bench ARGS=--record) into docs/benchmarks, and write its tables
 	cargo build --locked --release --package everstream-benches
 	$(dir $(RELEASE_BINARY))bench plot
 

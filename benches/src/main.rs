@@ -6,10 +6,11 @@
 //! - [`peer`]: the other servers.
 //! - [`generator`]: the load.
 //! - [`process`]: a server as a process, what it uses, and that it ends.
-//! - [`result`]: figures, tables, and files of results; [`plot`]: pictures of those.
+//! - [`result`]: figures, tables, and files of results; [`plot`]: pictures of those; [`document`]: tables of those.
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its purpose")]
 
 mod definition;
+mod document;
 mod generator;
 mod http;
 mod peer;
@@ -64,7 +65,7 @@ enum Command {
     Measure(Measure),
     /// Every definition small and short: what must hold, without figures.
     Smoke,
-    /// Draw the recorded results into docs/benchmarks.
+    /// Draw the recorded results into docs/benchmarks, and write the tables of docs/benchmarks.md.
     Plot,
     #[command(flatten)]
     Part(Part),
@@ -129,7 +130,7 @@ fn main() -> Result<()> {
     match command {
         Command::Measure(definition) => wait(measure(&definition, &Bench { server, peers }, record)),
         Command::Smoke => wait(smoke_all(&Bench { server, peers: Peers::OwnOnly })),
-        Command::Plot => plot::draw_all(),
+        Command::Plot => plot::draw_all().and_then(|()| document::write_tables()),
         Command::Part(Part::Bare) => peer::serve_bare(),
         Command::Part(Part::AxumBroadcast) => peer::serve_axum_broadcast(),
         Command::Part(Part::GripBackend) => peer::serve_grip_backend(),

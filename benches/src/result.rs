@@ -63,7 +63,8 @@ pub(crate) struct Report {
 }
 
 /// How a report is printed.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Layout {
     /// A row for each server, a column for each metric: for many servers.
     #[default]
@@ -134,12 +135,13 @@ impl Report {
         self.remarks.push(sentence);
     }
 
+    fn recorded_figures(&self) -> Vec<RecordedFigure> {
+        self.figures.iter().map(RecordedFigure::from).collect()
+    }
+
     /// Prints the table, and below it who is left out of it.
     pub(crate) fn print(&self) {
-        match self.layout {
-            Layout::ByServer => table::print_by_server(&self.figures),
-            Layout::ByMetric => table::print_by_metric(&self.figures),
-        }
+        print!("{}", table::text(self.layout, &self.recorded_figures()));
         for LeftOut { case, server, reason } in &self.left_out {
             println!("left out: {server}, {case}: {reason}");
         }
@@ -194,8 +196,31 @@ fn median(figures: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A result with one figure.
+    pub(crate) fn recorded(definition: &str, figure: f64) -> Recorded {
+        let mut report = Report::default();
+        report.entry("small", OURS).add(P50, figure);
+        let [date, commit, processor, kernel] = ["2026-01-02", "abc", "a <fast> one", "Linux"].map(str::to_owned);
+        Recorded {
+            definition: definition.to_owned(),
+            workload: "1 & 2".to_owned(),
+            holds: "all".to_owned(),
+            sizes: serde_json::Value::Null,
+            circumstances: Circumstances { date, commit, processor, cores: 2, memory_mib: 2048, kernel },
+            along: String::new(),
+            layout: Layout::ByServer,
+            figures: report.recorded_figures(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// What is in the project.
+    pub(crate) fn all_recorded() -> Vec<Recorded> {
+        record::read_from(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(record::DIRECTORY)).unwrap()
+    }
 
     #[test]
     fn rounds_of_one_figure_meet_in_their_median() {

@@ -1,7 +1,6 @@
 use super::bars::step;
 use super::curves::Axis;
 use super::*;
-use crate::result::Circumstances;
 
 fn figure(case: &str, at: Option<f64>, server: &str, metric: &str, figure: f64) -> RecordedFigure {
     let [case, server, metric, unit] = [case, server, metric, "µs"].map(str::to_owned);
@@ -9,17 +8,8 @@ fn figure(case: &str, at: Option<f64>, server: &str, metric: &str, figure: f64) 
 }
 
 fn recorded(figures: Vec<RecordedFigure>) -> Recorded {
-    let [date, commit, processor, kernel] = ["2026-01-02", "abc", "a <fast> one", "Linux"].map(str::to_owned);
-    Recorded {
-        definition: "fan-out".to_owned(),
-        workload: "1 & 2".to_owned(),
-        holds: "all".to_owned(),
-        sizes: serde_json::Value::Null,
-        circumstances: Circumstances { date, commit, processor, cores: 2, memory_mib: 2048, kernel },
-        along: "subscribers".to_owned(),
-        figures,
-        left_out: Vec::new(),
-    }
+    let along = "subscribers".to_owned();
+    Recorded { along, figures, ..crate::result::tests::recorded("fan-out", 0.0) }
 }
 
 #[test]

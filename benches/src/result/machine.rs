@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Circumstances {
     pub(crate) date: String,
-    /// As `git describe` has it; `-dirty` when the tree was changed.
+    /// `-dirty` when more than documents was changed since: a recorded result is one.
     pub(crate) commit: String,
     pub(crate) processor: String,
     pub(crate) cores: usize,
@@ -22,13 +22,18 @@ impl Circumstances {
         let date = jiff::Timestamp::from_second(seconds).map(|time| time.strftime("%Y-%m-%d").to_string());
         Self {
             date: date.unwrap_or_default(),
-            commit: said("git", &["describe", "--always", "--dirty"]),
+            commit: commit(),
             processor: line_of("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_mib: line_of("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0) / 1024,
             kernel: said("uname", &["-sr"]),
         }
     }
+}
+
+fn commit() -> String {
+    let changed = said("git", &["status", "--porcelain", "--", ".", ":!docs"]);
+    said("git", &["describe", "--always"]) + if changed.is_empty() { "" } else { "-dirty" }
 }
 
 /// What a program prints; nothing if it cannot.

@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Better, Circumstances, Figure, LeftOut, Report, median};
+use super::{Better, Circumstances, Figure, Layout, LeftOut, Report, median, table};
 
 /// Where results are, from the project's directory.
-const DIRECTORY: &str = "docs/benchmarks/results";
+pub(super) const DIRECTORY: &str = "docs/benchmarks/results";
 
 /// A definition's result with its circumstances.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub(crate) struct Recorded {
     /// What grows along the axis of its curves; nothing without curves.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) along: String,
+    #[serde(default)]
+    pub(crate) layout: Layout,
     pub(crate) figures: Vec<RecordedFigure>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_out: Vec<LeftOut>,
@@ -54,7 +56,8 @@ pub(crate) fn record(definition: &str, workload: &str, holds: &str, sizes: &Valu
         sizes: sizes.clone(),
         circumstances: Circumstances::of_now(),
         along: report.along.to_owned(),
-        figures: report.figures.into_iter().map(recorded_figure).collect(),
+        layout: report.layout,
+        figures: report.recorded_figures(),
         left_out: report.left_out,
     };
     fs::create_dir_all(DIRECTORY)?;
@@ -63,15 +66,29 @@ pub(crate) fn record(definition: &str, workload: &str, holds: &str, sizes: &Valu
     Ok(path)
 }
 
-fn recorded_figure(figure: Figure) -> RecordedFigure {
-    let Figure { case, at, server, metric, rounds } = figure;
-    let (metric, unit, better) = (metric.name.to_owned(), metric.unit.to_owned(), metric.better);
-    RecordedFigure { case, at, server, metric, unit, better, figure: median(&rounds), rounds }
+impl Recorded {
+    /// Its figures as a table, in Markdown.
+    pub(crate) fn table(&self) -> String {
+        table::text(self.layout, &self.figures)
+    }
+}
+
+impl From<&Figure> for RecordedFigure {
+    fn from(figure: &Figure) -> Self {
+        let Figure { case, at, server, metric, rounds } = figure.clone();
+        let (metric, unit, better) = (metric.name.to_owned(), metric.unit.to_owned(), metric.better);
+        Self { case, at, server, metric, unit, better, figure: median(&rounds), rounds }
+    }
 }
 
 /// All results there are, by name.
 pub(crate) fn read() -> Result<Vec<Recorded>> {
-    let entries = fs::read_dir(DIRECTORY).with_context(|| format!("no results in {DIRECTORY}: record some first"))?;
+    read_from(Path::new(DIRECTORY))
+}
+
+pub(super) fn read_from(directory: &Path) -> Result<Vec<Recorded>> {
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("no results in {}: record some first", directory.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
     paths.sort();

@@ -1,11 +1,33 @@
 //! Figures side by side, in Markdown.
 
-use super::{BARE, Better, Figure, Metric, OURS, median};
+use super::{BARE, Better, Layout, OURS, RecordedFigure};
+
+/// The table of `figures`.
+pub(super) fn text(layout: Layout, figures: &[RecordedFigure]) -> String {
+    match layout {
+        Layout::ByServer => by_server(figures),
+        Layout::ByMetric => by_metric(figures),
+    }
+}
+
+/// What is measured: a name and a unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Metric<'a> {
+    name: &'a str,
+    unit: &'a str,
+    better: Better,
+}
+
+impl<'a> Metric<'a> {
+    fn of(figure: &'a RecordedFigure) -> Self {
+        Self { name: &figure.metric, unit: &figure.unit, better: figure.better }
+    }
+}
 
 /// A row for each server in each case. Behind each metric that can be better or worse: how many times the figure of ours
 /// and of the bare loop it is.
-pub(super) fn print_by_server(figures: &[Figure]) {
-    let metrics = distinct(figures.iter().map(|figure| figure.metric));
+fn by_server(figures: &[RecordedFigure]) -> String {
+    let metrics = distinct(figures.iter().map(Metric::of));
     let cases = distinct(figures.iter().map(|figure| figure.case.as_str()));
     let servers = distinct(figures.iter().map(|figure| figure.server.as_str()));
     let references: Vec<&str> =
@@ -20,7 +42,7 @@ pub(super) fn print_by_server(figures: &[Figure]) {
     let mut rows = vec![head];
     for case in cases {
         for server in &servers {
-            let find = |server: &str, metric: &Metric| find(figures, case, server, metric);
+            let find = |server: &str, metric: &Metric<'_>| find(figures, case, server, metric);
             if metrics.iter().all(|metric| find(server, metric).is_none()) {
                 continue;
             }
@@ -35,18 +57,18 @@ pub(super) fn print_by_server(figures: &[Figure]) {
             rows.push(row);
         }
     }
-    print(&rows, 2);
+    aligned(&rows, 2)
 }
 
 /// A row for each metric in each case, and how many times better ours is than the other server: below 1 it is behind.
-pub(super) fn print_by_metric(figures: &[Figure]) {
+fn by_metric(figures: &[RecordedFigure]) -> String {
     let servers = distinct(figures.iter().map(|figure| figure.server.as_str()));
     let other = servers.iter().find(|name| **name != OURS);
     let mut head = vec!["".to_owned()];
     head.extend(servers.iter().map(|&name| name.to_owned()));
     head.extend(other.map(|_| "× better".to_owned()));
     let mut rows = vec![head];
-    for (case, metric) in distinct(figures.iter().map(|figure| (figure.case.as_str(), figure.metric))) {
+    for (case, metric) in distinct(figures.iter().map(|figure| (figure.case.as_str(), Metric::of(figure)))) {
         let mut row = vec![format!("{case}: {}", titled(&metric))];
         row.extend(
             servers.iter().map(|server| find(figures, case, server, &metric).map_or(NONE.to_owned(), with_range)),
@@ -57,23 +79,28 @@ pub(super) fn print_by_metric(figures: &[Figure]) {
         }
         rows.push(row);
     }
-    print(&rows, 1);
+    aligned(&rows, 1)
 }
 
 /// Stands where there is no figure.
 const NONE: &str = "–";
 
-fn find<'a>(figures: &'a [Figure], case: &str, server: &str, metric: &Metric) -> Option<&'a Figure> {
-    figures.iter().find(|one| one.case == case && one.server == server && one.metric == *metric)
+fn find<'a>(
+    figures: &'a [RecordedFigure],
+    case: &str,
+    server: &str,
+    metric: &Metric<'_>,
+) -> Option<&'a RecordedFigure> {
+    figures.iter().find(|one| one.case == case && one.server == server && Metric::of(one) == *metric)
 }
 
-fn titled(metric: &Metric) -> String {
+fn titled(metric: &Metric<'_>) -> String {
     if metric.unit.is_empty() { metric.name.to_owned() } else { format!("{}, {}", metric.name, metric.unit) }
 }
 
 /// The median, and where there were more rounds than one between what they lay.
-fn with_range(figure: &Figure) -> String {
-    let middle = shown(median(&figure.rounds));
+fn with_range(figure: &RecordedFigure) -> String {
+    let middle = shown(figure.figure);
     if figure.rounds.len() < 2 {
         return middle;
     }
@@ -82,16 +109,14 @@ fn with_range(figure: &Figure) -> String {
     format!("{middle} ({}–{})", shown(least), shown(most))
 }
 
-fn ratio(figure: Option<&Figure>, reference: Option<&Figure>) -> String {
+fn ratio(figure: Option<&RecordedFigure>, reference: Option<&RecordedFigure>) -> String {
     let both = figure.zip(reference);
-    both.map_or(NONE.to_owned(), |(figure, reference)| {
-        format!("{:.2}", median(&figure.rounds) / median(&reference.rounds))
-    })
+    both.map_or(NONE.to_owned(), |(figure, reference)| format!("{:.2}", figure.figure / reference.figure))
 }
 
-fn times_better(ours: &Figure, theirs: &Figure) -> String {
-    let times = median(&ours.rounds) / median(&theirs.rounds);
-    let better = match ours.metric.better {
+fn times_better(ours: &RecordedFigure, theirs: &RecordedFigure) -> String {
+    let times = ours.figure / theirs.figure;
+    let better = match ours.better {
         Better::More => times,
         Better::Less => 1.0 / times,
         Better::Neither => return NONE.to_owned(),
@@ -110,24 +135,26 @@ fn shown(figure: f64) -> String {
 }
 
 /// The first `words` columns to the left, the others to the right.
-fn print(rows: &[Vec<String>], words: usize) {
+fn aligned(rows: &[Vec<String>], words: usize) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default().max(2)).collect();
+    let mut lines = Vec::with_capacity(rows.len() + 1);
     for (number, row) in rows.iter().enumerate() {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column < words {
             true => format!(" {cell:<width$} |"),
             false => format!(" {cell:>width$} |"),
         });
-        println!("|{}", cells.collect::<String>());
+        lines.push(format!("|{}\n", cells.collect::<String>()));
         if number == 0 {
             let rule = widths.iter().enumerate().map(|(column, &width)| match column < words {
                 true => format!(":{:-<1$}|", "", width + 1),
                 false => format!("{:-<1$}:|", "", width + 1),
             });
-            println!("|{}", rule.collect::<String>());
+            lines.push(format!("|{}\n", rule.collect::<String>()));
         }
     }
+    lines.concat()
 }
 
 /// Each one once, in the order in which they came first.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
+use everstream_log::Offset;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -43,11 +44,13 @@ impl Alarm {
 pub(crate) struct Waiter {
     waker: Option<Waker>,
     alarm: Arc<Alarm>,
+    /// Where it was when it looked last: it has taken what is before.
+    pub(crate) at: Offset,
 }
 
 impl Waiter {
-    pub(crate) const fn new(alarm: Arc<Alarm>) -> Self {
-        Self { waker: None, alarm }
+    pub(crate) const fn new(alarm: Arc<Alarm>, at: Offset) -> Self {
+        Self { waker: None, alarm, at }
     }
 
     pub(crate) fn wait(&mut self, waker: &Waker) {

@@ -143,6 +143,15 @@ impl BatchRing {
         }
     }
 
+    /// Gives up batches before `taken` while there are more than `kept_bytes` in all.
+    pub(crate) fn give_up(&mut self, taken: Offset, kept_bytes: usize) {
+        let end_of_first = |batches: &VecDeque<(Offset, _)>, tail| batches.get(1).map_or(tail, |(first, _)| *first);
+        while self.bytes > kept_bytes && end_of_first(&self.batches, self.next) <= taken {
+            let Some((_, oldest)) = self.batches.pop_front() else { return };
+            self.bytes -= oldest.whole.len();
+        }
+    }
+
     /// Shares the batches from `from` on and says how many records they have; `None` if no batch held begins there.
     pub(crate) fn share(&self, from: Offset, has_ended: bool, take: &mut dyn FnMut(DueBatch)) -> Option<u64> {
         if from == self.next {

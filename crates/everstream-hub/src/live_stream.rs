@@ -25,6 +25,9 @@ use crate::ring::Ring;
 use crate::stream::{Append, Appended, End};
 use crate::{ContentKind, Error, ErrorKind, HubConfig};
 
+/// What a ring keeps for each subscriber of what all of them have taken: a large audience has a full ring to come back to.
+const KEPT_BYTES_PER_SUBSCRIBER: usize = 1024;
+
 /// A stream in memory. Shared by its handles, subscriptions and the commands under way; the registry lets go of it when
 /// nobody else holds it.
 #[derive(Debug)]
@@ -158,7 +161,7 @@ impl LiveStream {
 
     /// Shares the frames that are due at `from`, or leaves the waker in `slot`.
     pub(crate) fn look(&self, from: Offset, slot: usize, cx: &Context<'_>, frames: &mut impl Extend<Bytes>) -> Found {
-        self.find(slot, cx, |state| state.ring.share(from, frames))
+        self.find(from, slot, cx, |state| state.ring.share(from, frames))
     }
 
     /// The same for one who follows in batches.
@@ -169,16 +172,19 @@ impl LiveStream {
         cx: &Context<'_>,
         take: &mut dyn FnMut(DueBatch),
     ) -> Found {
-        self.find(slot, cx, |state| state.batches.as_ref()?.share(from, state.end.is_some(), take))
+        self.find(from, slot, cx, |state| state.batches.as_ref()?.share(from, state.end.is_some(), take))
     }
 
     /// The same for one who only wants to know: nothing is shared, and [`Found::Behind`] is as good as frames.
     pub(crate) fn look_for_news(&self, from: Offset, slot: usize, cx: &Context<'_>) -> Found {
-        self.find(slot, cx, |state| Some(state.ring.tail().since(from)))
+        self.find(from, slot, cx, |state| Some(state.ring.tail().since(from)))
     }
 
-    fn find(&self, slot: usize, cx: &Context<'_>, share: impl FnOnce(&State) -> Option<u64>) -> Found {
+    fn find(&self, from: Offset, slot: usize, cx: &Context<'_>, share: impl FnOnce(&State) -> Option<u64>) -> Found {
         let mut state = self.state();
+        if let Some(waiter) = state.waiters.get_mut(slot) {
+            waiter.at = from;
+        }
         if let Some(end @ (End::Deleted | End::Expired)) = &state.end {
             return Found::Ended(end.clone());
         }
@@ -212,15 +218,15 @@ impl LiveStream {
         }
     }
 
-    /// Makes room for one more subscriber.
-    pub(crate) fn enter(&self, alarm: &Arc<Alarm>, subscribers_max: usize) -> Result<usize, Error> {
+    /// Makes room for one more subscriber, who is at `from`.
+    pub(crate) fn enter(&self, from: Offset, alarm: &Arc<Alarm>, subscribers_max: usize) -> Result<usize, Error> {
         let mut state = self.state();
         if state.subscribers >= subscribers_max {
             let context = format!("stream {} has {subscribers_max} subscribers, as many as it may have", self.name);
             return Err(Error::new(ErrorKind::Overloaded, context));
         }
         state.subscribers += 1;
-        let slot = state.waiters.insert(Waiter::new(Arc::clone(alarm)));
+        let slot = state.waiters.insert(Waiter::new(Arc::clone(alarm), from));
         let is_first = state.subscribers == 1;
         drop(state);
         if is_first {
@@ -229,9 +235,9 @@ impl LiveStream {
         Ok(slot)
     }
 
-    /// A slot for a subscriber that is here already.
-    pub(crate) fn split(&self, alarm: &Arc<Alarm>) -> usize {
-        self.state().waiters.insert(Waiter::new(Arc::clone(alarm)))
+    /// A slot for a subscriber that is here already, and goes on from `at`.
+    pub(crate) fn split(&self, at: Offset, alarm: &Arc<Alarm>) -> usize {
+        self.state().waiters.insert(Waiter::new(Arc::clone(alarm), at))
     }
 
     /// So many subscribers are gone, and with them `slot` if it is given; others may have taken over those of a slot.
@@ -317,6 +323,7 @@ impl LiveStream {
     pub(crate) fn publish(&self, appended: &Appended, frames: Frames, bytes: u64) {
         let mut state = self.state();
         let tail = appended.next;
+        state.give_up_taken();
         match frames.each {
             Some(frames) => frames.into_iter().for_each(|frame| state.ring.push(frame)),
             None if tail > appended.first => state.ring.skip_to(tail),
@@ -361,7 +368,7 @@ impl LiveStream {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(self.state().end, Some(End::Deleted | End::Expired))
+        self.state().is_gone()
     }
 
     pub(crate) fn subscribers(&self) -> usize {
@@ -379,13 +386,32 @@ impl LiveStream {
         (state.first, state.ring.tail(), state.bytes, state.end.clone(), state.subscribers)
     }
 
-    /// How long this stream may stay unused, if use keeps it alive.
+    /// How long this stream may stay unused, if it is there and use keeps it alive.
     pub(crate) fn idle_ttl(&self, config: &HubConfig) -> Option<Duration> {
-        match self.settings.expiry {
-            Expiry::Idle(ttl) => Some(ttl),
-            Expiry::At(_) => None,
-            Expiry::Never if self.state().plan.closes => None,
-            Expiry::Never => (!config.ttl.is_zero()).then_some(config.ttl),
+        let ttl = match self.settings.expiry {
+            Expiry::Idle(ttl) => ttl,
+            Expiry::At(_) => return None,
+            Expiry::Never if config.ttl.is_zero() => return None,
+            Expiry::Never => config.ttl,
+        };
+        let state = self.state();
+        let is_kept_for_its_end = state.plan.closes && self.settings.expiry == Expiry::Never;
+        (!is_kept_for_its_end && !state.is_gone()).then_some(ttl)
+    }
+}
+
+impl State {
+    const fn is_gone(&self) -> bool {
+        matches!(self.end, Some(End::Deleted | End::Expired))
+    }
+
+    /// Gives up what every subscriber has taken, but for a little for those who lose their connection and come back.
+    fn give_up_taken(&mut self) {
+        let Some(taken) = self.waiters.iter().map(|(_, waiter)| waiter.at).min() else { return };
+        let kept_bytes = self.subscribers.saturating_mul(KEPT_BYTES_PER_SUBSCRIBER);
+        self.ring.give_up(taken, kept_bytes);
+        if let Some(batches) = &mut self.batches {
+            batches.give_up(taken, kept_bytes);
         }
     }
 }

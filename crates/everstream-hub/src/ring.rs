@@ -7,6 +7,9 @@ use everstream_log::Offset;
 
 /// Frames of the records just before the tail, bounded in number and bytes. A subscriber whose offset is in here is
 /// live; one that is behind reads the log. While nobody subscribes it stays empty and knows the tail alone.
+///
+/// The bounds are for what somebody has still to take. What everybody has is given up but for a little: so a stream with
+/// few subscribers takes next to no memory, and the same that was just read is written again.
 #[derive(Debug)]
 pub(crate) struct Ring {
     frames: VecDeque<Bytes>,
@@ -41,6 +44,14 @@ impl Ring {
             if let Some(oldest) = self.frames.pop_front() {
                 self.bytes -= oldest.len();
             }
+        }
+    }
+
+    /// Gives up frames before `taken` while there are more than `kept_bytes` in all.
+    pub(crate) fn give_up(&mut self, taken: Offset, kept_bytes: usize) {
+        while self.bytes > kept_bytes && self.first() < taken {
+            let Some(oldest) = self.frames.pop_front() else { return };
+            self.bytes -= oldest.len();
         }
     }
 
@@ -102,6 +113,22 @@ mod tests {
         ring.push("bbbbbb".into());
         assert_eq!(shared(&ring, 8), None);
         assert_eq!(shared(&ring, 9), Some(vec!["bbbbbb".into()]));
+    }
+
+    #[test]
+    fn what_everybody_has_taken_is_given_up_but_for_the_newest_few() {
+        let mut ring = Ring::new(Offset(0), 1000, 100);
+        for text in ["aaa", "bbb", "ccc", "ddd"] {
+            ring.push(Bytes::from_static(text.as_bytes()));
+        }
+        ring.give_up(Offset(0), 0);
+        assert_eq!(ring.first(), Offset(0));
+        ring.give_up(Offset(3), 6);
+        assert_eq!(ring.first(), Offset(2));
+        ring.give_up(Offset(3), 0);
+        assert_eq!((ring.first(), ring.tail()), (Offset(3), Offset(4)));
+        ring.give_up(Offset(4), 0);
+        assert_eq!((ring.first(), ring.tail()), (Offset(4), Offset(4)));
     }
 
     #[test]

@@ -57,7 +57,8 @@ enum Step {
 
 impl Subscription {
     pub(crate) fn new(stream: Stream, from: Offset) -> Result<Self, Error> {
-        let slot = stream.live.enter(&stream.hub.home.alarm, stream.hub.shared.config.subscribers_per_stream_max)?;
+        let slot =
+            stream.live.enter(from, &stream.hub.home.alarm, stream.hub.shared.config.subscribers_per_stream_max)?;
         Ok(Self { stream, slot, subscribers: 1, next: from, reading: None })
     }
 
@@ -77,7 +78,7 @@ impl Subscription {
     /// Lets go one of its subscribers, which goes on by itself from `at`.
     #[must_use]
     pub fn split(&mut self, at: Offset) -> Self {
-        let slot = self.stream.live.split(&self.stream.hub.home.alarm);
+        let slot = self.stream.live.split(at, &self.stream.hub.home.alarm);
         self.subscribers = self.subscribers.saturating_sub(1);
         Self { stream: self.stream.clone(), slot, subscribers: 1, next: at, reading: None }
     }

@@ -94,7 +94,7 @@ key::keys! {
     sweep_interval: Duration = "1s";
     /// Time without use after which a stream leaves memory; its log stays.
     evict_after: Duration = "60s";
-    /// Recent frames a stream in memory keeps; a subscriber further behind reads the log.
+    /// Frames a stream keeps in memory for subscribers who have not taken them yet; one who is further behind reads the log.
     max_ring_frames: NonZeroUsize = "1024";
     /// Bytes of those frames.
     max_ring_bytes: ByteSize = "256KiB";

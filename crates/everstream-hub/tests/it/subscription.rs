@@ -133,6 +133,31 @@ async fn frames_are_encoded_once_and_shared() {
     assert_eq!(first[0].as_ptr(), second[0].as_ptr());
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_everybody_has_taken_is_given_up_and_what_one_has_not_is_there() {
+    let rig = Rig::new(HubConfig { record_bytes_max: 4096, ring_frames_max: 1024, ..config() });
+    let stream = rig.text_stream("s").await;
+    let large: &'static str = "x".repeat(3000).leak();
+    let (mut quick, mut slow) = (stream.subscribe(Offset::ZERO).unwrap(), stream.subscribe(Offset::ZERO).unwrap());
+    let (mut taken, mut due) = (VecDeque::new(), VecDeque::new());
+    for _ in 0..3 {
+        append(&stream, &[large]).await.unwrap();
+        quick.next(&mut taken).await;
+    }
+    slow.next(&mut due).await;
+    assert_eq!(due, taken);
+    assert!(
+        due.iter().zip(&taken).all(|(one, other)| one.as_ptr() == other.as_ptr()),
+        "one that is behind shares them"
+    );
+    drop(due);
+    for subscription in [&mut quick, &mut slow] {
+        assert!(is_waiting(subscription.next(&mut taken)).await);
+    }
+    append(&stream, &["y"]).await.unwrap();
+    assert!(taken.iter().all(bytes::Bytes::is_unique), "nobody else holds them any more");
+}
+
 /// Subscribers of one stream on two runtimes: the publisher's own and another thread's.
 #[test]
 fn subscribers_on_another_core_are_woken_too() {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
+use crate::Error;
 use crate::alarm::Alarm;
 use crate::hub::Shared;
 use crate::writer::{Command, Writer};
@@ -16,6 +18,18 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    /// Queues a command; waits only while the queue is full.
+    ///
+    /// # Errors
+    /// `Draining` once the writer has ended.
+    pub(crate) async fn order(&self, command: Command) -> Result<(), Error> {
+        match self.writer.try_send(command) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(command)) => self.writer.send(command).await.map_err(|_| Error::draining()),
+            Err(TrySendError::Closed(_)) => Err(Error::draining()),
+        }
+    }
+
     /// Spawns a writer and an alarm on the current runtime.
     pub(crate) fn here(shared: &Arc<Shared>) -> Self {
         let commands_max = shared.config.queued_appends_max;

@@ -119,7 +119,7 @@ impl Hub {
     pub(crate) async fn remove(&self, live: Arc<LiveStream>, end: End) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Remove { live: Arc::clone(&live), end, reply };
-        live.home.writer.send(command).await.map_err(|_| Error::draining())?;
+        live.home.order(command).await?;
         answer.await.map_err(|_| Error::draining())??;
         self.shared.registry.remove(&live);
         Ok(())
@@ -211,7 +211,7 @@ impl Shared {
         let now = self.clock.now();
         live.used_ms.store(now.0, Ordering::Relaxed);
         let Some(ttl) = live.idle_ttl(&self.config) else { return };
-        if live.is_gone() || !live.deadline.extend(now.plus(ttl), ttl / 8) {
+        if !live.deadline.extend(now.plus(ttl), ttl / 8) {
             return;
         }
         let (shared, live) = (Arc::clone(self), Arc::clone(live));

@@ -235,7 +235,7 @@ impl Stream {
         self.touch();
         let (reply, answer) = oneshot::channel();
         let command = Command::Append { live: Arc::clone(&self.live), append, ticket, reply: Reply::Awaited(reply) };
-        self.live.home.writer.send(command).await.map_err(|_| Error::draining())?;
+        self.live.home.order(command).await?;
         answer.await.map_err(|_| Error::draining())?
     }
 

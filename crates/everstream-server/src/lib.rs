@@ -40,6 +40,7 @@ pub mod problem;
 pub mod protocols;
 pub mod proxy_gate;
 mod rewound;
+mod send;
 pub mod server;
 pub mod signing;
 mod signing_key_file;

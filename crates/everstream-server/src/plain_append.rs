@@ -10,13 +10,15 @@
 //! said in one place. On the wire the two ways look the same. After a publisher's request (`POST`, `PUT`) hyper gives the
 //! connection back; a reader's it keeps.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstream_hub::Dormant;
-use tokio::io::AsyncWriteExt;
+use everstream_hub::Dormancy;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +27,8 @@ use self::request::{Recognised, recognise};
 use self::response::Acknowledgements;
 use crate::access::{Append, Caller};
 use crate::app::App;
-use crate::protocols::streams::append_plainly;
+use crate::protocols::streams::{Position, append_plainly};
+use crate::send::send;
 
 mod request;
 mod response;
@@ -54,7 +57,8 @@ pub(crate) enum Rest {
 
 /// What a connection waited for.
 enum Waited {
-    Readable,
+    /// For so many bytes; for none at the end of the stream.
+    Read(usize),
     /// Nothing came within the idle timeout.
     InVain,
     Draining,
@@ -81,8 +85,9 @@ impl PlainAppends {
         let mut unread = unread;
         let mut heard_at = Instant::now();
         let mut patience = pin!(sleep(self.idle_timeout));
-        // Asked only when it was woken: asking takes a lock that all connections share.
-        let mut drained = Dormant::new(Box::pin(self.draining.cancelled()));
+        let mut drained = pin!(self.draining.cancelled());
+        // Both are asked only when they were woken: asking takes locks that all connections share.
+        let aside = Dormancy::new();
         loop {
             let recognised = match unread.as_slice() {
                 [] => Recognised::Unfinished { missing: READ_BYTES },
@@ -90,9 +95,8 @@ impl PlainAppends {
             };
             match recognised {
                 Recognised::Plain { request, length } => {
-                    let Some(next_offset) = self.append(&request).await else { return Ok(Rest::Other(unread)) };
-                    let answer = self.acknowledgements.write(&next_offset, self.app.hub.clock().now());
-                    write(socket, &answer).await?;
+                    let Some(next) = self.append(&request).await else { return Ok(Rest::Other(unread)) };
+                    self.acknowledge(next, socket).await?;
                     unread.drain(..length);
                     continue;
                 }
@@ -101,25 +105,20 @@ impl PlainAppends {
                     if unread.is_empty() {
                         unread = Vec::new();
                     }
-                    let waited = tokio::select! {
-                        biased;
-                        readable = socket.readable() => readable.map(|()| Waited::Readable)?,
-                        () = &mut drained => Waited::Draining,
-                        () = &mut patience => Waited::InVain,
-                    };
-                    match waited {
-                        Waited::Readable => {
-                            unread.reserve(missing.max(READ_BYTES));
-                            match socket.try_read_buf(&mut unread) {
-                                Ok(0) => return Ok(Rest::Over),
-                                Ok(_) => heard_at = Instant::now(),
-                                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                                Err(error) => return Err(error),
-                            }
-                        }
+                    let waited = poll_fn(|cx| match poll_read(socket, &mut unread, missing, cx) {
+                        Poll::Ready(read) => Poll::Ready(read.map(Waited::Read)),
+                        Poll::Pending => aside.poll(cx, |cx| match drained.as_mut().poll(cx) {
+                            Poll::Ready(()) => Poll::Ready(Ok(Waited::Draining)),
+                            Poll::Pending => patience.as_mut().poll(cx).map(|()| Ok(Waited::InVain)),
+                        }),
+                    });
+                    match waited.await? {
+                        Waited::Read(0) => return Ok(Rest::Over),
+                        Waited::Read(_) => heard_at = Instant::now(),
                         // The timer is set once per connection and not per request: it looks when it was last needed.
                         Waited::InVain if heard_at.elapsed() < self.idle_timeout => {
                             patience.as_mut().reset(heard_at + self.idle_timeout);
+                            aside.rouse();
                         }
                         // Half a request is hyper's to wait for, or to answer while the server drains.
                         Waited::InVain | Waited::Draining if unread.is_empty() => return Ok(Rest::Over),
@@ -130,20 +129,35 @@ impl PlainAppends {
         }
     }
 
-    /// The value of `Stream-Next-Offset`; nothing for an append that was refused.
-    async fn append(&self, request: &request::Request<'_>) -> Option<http::HeaderValue> {
+    /// Where the stream goes on; nothing for an append that was refused.
+    async fn append(&self, request: &request::Request<'_>) -> Option<Position> {
         let stream = everstream_log::StreamName::parse(request.path).ok()?;
         let grant = self.app.access.grant::<Append>(Caller::anonymous(), stream).ok()?;
         append_plainly(&self.app, &grant, request.content_type, Bytes::copy_from_slice(request.body)).await
     }
+
+    async fn acknowledge(&self, next: Position, socket: &mut TcpStream) -> io::Result<()> {
+        // Small as it is, an answer nearly always fits the socket's buffer.
+        let rest = self.acknowledgements.write(next, self.app.hub.clock().now(), |answer| {
+            let written = match socket.try_io(Interest::WRITABLE, || send(&*socket, answer)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                written => written?,
+            };
+            io::Result::Ok(answer.get(written..).unwrap_or_default().to_vec())
+        })?;
+        if rest.is_empty() { Ok(()) } else { socket.write_all(&rest).await }
+    }
 }
 
-/// Small as it is, an answer nearly always fits the socket's buffer.
-async fn write(socket: &mut TcpStream, answer: &[u8]) -> io::Result<()> {
-    match socket.try_write(answer) {
-        Ok(written) if written == answer.len() => Ok(()),
-        Ok(written) => socket.write_all(answer.get(written..).unwrap_or_default()).await,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.write_all(answer).await,
-        Err(error) => Err(error),
-    }
+/// Reads what is there; there is room for `missing` bytes. A socket that gave less than there was room for is empty, and
+/// is not asked again until the kernel has news of it.
+fn poll_read(
+    socket: &mut TcpStream,
+    unread: &mut Vec<u8>,
+    missing: usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    ready!(socket.poll_read_ready(cx))?;
+    unread.reserve(missing.max(READ_BYTES));
+    pin!(socket.read_buf(unread)).poll(cx)
 }

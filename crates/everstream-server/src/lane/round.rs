@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use bytes::{Buf, Bytes};
 use everstream_log::Offset;
 
+use crate::send::send;
 use crate::sse_body::Due;
 
 /// Frames up to this size are copied behind each other; larger ones are shared.
@@ -82,7 +83,7 @@ impl Round {
     pub(super) fn write(&self, mut socket: &TcpStream) -> io::Result<usize> {
         loop {
             let written = if self.shared.is_empty() {
-                socket.write(&self.copied)
+                send(socket, &self.copied)
             } else {
                 let slices: Vec<IoSlice<'_>> = self.slices().map(IoSlice::new).collect();
                 socket.write_vectored(&slices)

@@ -1,24 +1,30 @@
 //! The head that answers a plain append.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use everstream_log::Timestamp;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, Method};
 
 use crate::config::Config;
 use crate::cors::Audience;
 use crate::edge;
-use crate::protocols::streams::NEXT_OFFSET;
+use crate::protocols::streams::{NEXT_OFFSET, Position};
 
 /// Makes the answers of a worker: all but the offset is ready. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Acknowledgements {
-    /// From the status to the offset's value.
-    front: Arc<[u8]>,
+pub(super) struct Acknowledgements(Arc<Mutex<Draft>>);
+
+/// The answer that was made last, and what the next one is made of.
+#[derive(Debug)]
+struct Draft {
+    /// From the status to the offset's value, which is where `answer` differs from one to the next.
+    front: Vec<u8>,
     /// From there to the date's line.
-    back: Arc<[u8]>,
+    back: Vec<u8>,
     /// The date's line and the blank one, and the second they are of.
-    date: Arc<Mutex<(u64, Vec<u8>)>>,
+    date: (u64, Vec<u8>),
+    answer: Vec<u8>,
 }
 
 impl Acknowledgements {
@@ -33,18 +39,26 @@ impl Acknowledgements {
             back.extend_from_slice(value.as_bytes());
             back.extend_from_slice(b"\r\n");
         }
-        let front = format!("HTTP/1.1 204 No Content\r\n{NEXT_OFFSET}: ");
-        Self { front: front.into_bytes().into(), back: back.into(), date: Arc::default() }
+        let front = format!("HTTP/1.1 204 No Content\r\n{NEXT_OFFSET}: ").into_bytes();
+        Self(Arc::new(Mutex::new(Draft { front, back, date: (0, date_line(0)), answer: Vec::new() })))
     }
 
-    /// The answer to an append after which the stream goes on at `next_offset`.
-    pub(super) fn write(&self, next_offset: &HeaderValue, now: Timestamp) -> Vec<u8> {
-        let mut date = self.date.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Gives `write` the answer to an append after which the stream goes on at `next`. It must not wait, and make no
+    /// other answer meanwhile.
+    pub(super) fn write<T>(&self, next: Position, now: Timestamp, write: impl FnOnce(&[u8]) -> T) -> T {
+        let mut draft = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Draft { front, back, date, answer } = &mut *draft;
         let second = now.0 / 1000;
-        if date.0 != second || date.1.is_empty() {
+        if date.0 != second {
             *date = (second, date_line(second));
         }
-        [&self.front, next_offset.as_bytes(), &self.back, &date.1].concat()
+        answer.clear();
+        answer.extend_from_slice(front);
+        // A vector takes everything.
+        let _ = write!(answer, "{next}");
+        answer.extend_from_slice(back);
+        answer.extend_from_slice(&date.1);
+        write(answer)
     }
 }
 
@@ -57,17 +71,22 @@ fn date_line(second: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use everstream_log::Offset;
+
     use super::*;
 
     #[test]
     fn the_date_is_of_the_second_of_the_answer() {
         let acknowledgements = Acknowledgements::new(&Config::defaults().unwrap());
         let text = |ms| {
-            let answer = acknowledgements.write(&HeaderValue::from_static("7"), Timestamp(ms));
-            String::from_utf8(answer).unwrap()
+            let position = Position(Offset(7));
+            acknowledgements.write(position, Timestamp(ms), |answer| String::from_utf8(answer.to_vec()).unwrap())
         };
         let first = text(784_111_777_123);
-        assert!(first.starts_with("HTTP/1.1 204 No Content\r\nstream-next-offset: 7\r\n"), "{first}");
+        assert!(
+            first.starts_with("HTTP/1.1 204 No Content\r\nstream-next-offset: 0000000000000007_0000000000000000\r\n"),
+            "{first}"
+        );
         assert!(first.ends_with("\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"), "{first}");
         assert_eq!(text(784_111_777_999), first);
         assert!(text(784_111_778_000).ends_with("08:49:38 GMT\r\n\r\n"));

@@ -26,6 +26,7 @@ use query::Query;
 
 pub(crate) use append::append_plainly;
 pub(crate) use head::NEXT_OFFSET;
+pub(crate) use position::Position;
 
 mod append;
 mod create;

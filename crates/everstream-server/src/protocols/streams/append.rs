@@ -7,7 +7,7 @@ use everstream_hub::{Append, Close, End, ErrorKind, Stream};
 use everstream_log::CloseReason;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 use super::head::{self, CLOSE_REASON, CLOSED, NEXT_OFFSET};
 use super::payload::{self, PayloadLimits};
@@ -58,19 +58,19 @@ pub(super) async fn append(
     }
 }
 
-/// Appends the body of a request that says nothing else but its type, and returns the value of `Stream-Next-Offset`;
-/// nothing when it is refused, which [`append`] would explain.
+/// Appends the body of a request that says nothing else but its type, and returns where the stream goes on; nothing when
+/// it is refused, which [`append`] would explain.
 pub(crate) async fn append_plainly(
     app: &App,
     grant: &Grant<access::Append>,
     content_type: &[u8],
     body: Bytes,
-) -> Option<HeaderValue> {
+) -> Option<Position> {
     let stream = app.hub.stream(grant.stream()).await.ok()?;
     let is_of_type = is_of_type(&stream, &String::from_utf8_lossy(content_type));
     let records = payload_records(app, &stream, &body).ok().filter(|_| is_of_type)?;
     let appended = stream.append(Append { records, close: None }).await.ok()?;
-    Some(head::offset(Position(appended.next)))
+    Some(Position(appended.next))
 }
 
 /// The records of a body that has to have some.
@@ -151,7 +151,8 @@ pub(super) fn check_type(stream: &Stream, headers: &HeaderMap) -> Result<(), Pro
 }
 
 fn is_of_type(stream: &Stream, given: &str) -> bool {
-    payload::essence(given).eq_ignore_ascii_case(payload::essence(&stream.settings().content_type))
+    let own = &stream.settings().content_type;
+    given == own || payload::essence(given).eq_ignore_ascii_case(payload::essence(own))
 }
 
 /// The body has another type than the stream.

@@ -26,7 +26,7 @@ pub(super) enum ReadFrom {
 
 /// An offset as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position(pub(super) Offset);
+pub(crate) struct Position(pub(crate) Offset);
 
 impl ReadFrom {
     /// Reads the `offset` parameter.
@@ -92,7 +92,7 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016}_{:016}", self.0.0, 0)
+        write!(f, "{:016}_0000000000000000", self.0.0)
     }
 }
 

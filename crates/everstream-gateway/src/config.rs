@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
-use crate::{AllowList, DialectChoice};
+use crate::{AllowList, DialectChoice, InProcessUpstream};
 
 /// What the gateway mounts and what it is allowed to use.
 #[derive(Debug, Clone)]
@@ -51,6 +51,9 @@ pub struct Mount {
     pub path: String,
     /// Where they go: the rest of the request's path is appended to this URL's.
     pub url: Url,
+    /// The upstream itself where it is a part of this process: requests go to it through memory. They name `url` as they
+    /// would on a socket.
+    pub in_process: Option<Arc<dyn InProcessUpstream>>,
     /// How its answers are framed.
     pub dialect: DialectChoice,
     /// Headers set on every request; they replace what the caller sent.
@@ -79,6 +82,7 @@ impl Mount {
             name: name.into(),
             path: path.into(),
             url,
+            in_process: None,
             dialect: DialectChoice::Auto,
             headers: Vec::new(),
             forwards_credentials: false,

@@ -34,4 +34,5 @@ pub use outcome::{CloseDetail, OutcomeCode};
 pub use proxy::{
     AllowList, AllowedUpstream, InvalidAllowedUpstream, Proxied, ProxyRequest, proxied_content_type, proxied_id,
 };
+pub use upstream::{FarEnd, InProcessUpstream, Serving};
 pub use url::Url;

@@ -86,7 +86,7 @@ impl Relay {
         let whole = match ending {
             Ending::Whole(answer) => Some(answer),
             Ending::Ended => None,
-            // After the cutoff an upstream may be lost by our own doing: the demo's is a connection to this very process.
+            // After the cutoff an upstream may be lost by our own doing: one may be a mount of this very process.
             Ending::Close(_) if cutoff.is_cancelled() => {
                 close_stream(&stream, shut_down()).await;
                 None

@@ -25,6 +25,7 @@ use line::{Handle, Line};
 pub(crate) use answer::UpstreamAnswer;
 pub(crate) use connector::{Found, Resolve};
 pub(crate) use failure::Failure;
+pub use pipe::{FarEnd, InProcessUpstream, Serving};
 
 mod answer;
 mod body;
@@ -32,7 +33,9 @@ mod chunked;
 mod connector;
 mod failure;
 mod line;
+mod pipe;
 mod request;
+mod wire;
 
 /// A request, ready to be sent once.
 #[derive(Debug)]
@@ -89,7 +92,10 @@ impl Upstream {
     /// # Errors
     /// `Internal` when TLS cannot be set up, which is tried only for `https`.
     pub(crate) fn new(mount: &Mount, tasks: &Tasks) -> Result<Self, Error> {
-        let connector = Connector::new(None, mount.timeouts.connect, mount.url.scheme() == "https", tasks);
+        let connector = match &mount.in_process {
+            Some(upstream) => Ok(Connector::in_process(Arc::clone(upstream), mount.timeouts.connect, tasks)),
+            None => Connector::new(None, mount.timeouts.connect, mount.url.scheme() == "https", tasks),
+        };
         Self::with(connector, mount.timeouts, &format!("upstream {}", mount.name))
     }
 

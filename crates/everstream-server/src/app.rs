@@ -13,6 +13,7 @@ use http::Method;
 use crate::access::Access;
 use crate::config::Config;
 use crate::problem::{Code, Problem};
+use crate::protocols::demo_upstream::{self, Surroundings};
 use crate::proxy_gate::ProxyGate;
 use crate::{edge, health, protocols};
 
@@ -29,7 +30,7 @@ pub struct App {
     pub access: Access,
     /// Who may use the proxy; none where it is off.
     pub proxy: Option<Arc<ProxyGate>>,
-    /// Where this server listens: how the demo's mount finds its upstream.
+    /// Where this server listens: what requests to the demo's upstream name as their host.
     pub own_address: SocketAddr,
 }
 
@@ -40,7 +41,8 @@ impl App {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(hub: Hub, config: Arc<Config>, own_address: SocketAddr) -> Result<Self, everstream_gateway::Error> {
-        let gateway = Gateway::new(hub.clone(), config.gateway(own_address))?;
+        let demo = demo_upstream::in_process(Surroundings::new(Arc::clone(hub.clock()), &config));
+        let gateway = Gateway::new(hub.clone(), config.gateway(own_address, &demo))?;
         let proxy = ProxyGate::of(&config).map(Arc::new);
         Ok(Self { hub, gateway, config, access: Access::open(), proxy, own_address })
     }
@@ -62,7 +64,8 @@ pub fn router(app: App) -> Router {
     let edge = from_fn_with_state(app.clone(), edge::around);
     let proxys_words = from_fn_with_state(app.clone(), protocols::proxy::in_their_words);
     let demo = if app.config.serves_demo() {
-        protocols::demo::routes().merge(protocols::demo_upstream::routes())
+        let surroundings = Surroundings::new(Arc::clone(app.hub.clock()), &app.config);
+        protocols::demo::routes().merge(demo_upstream::routes(surroundings))
     } else {
         Router::new()
     };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use everstream_gateway::{AllowList, GatewayConfig, Mount, ProxyConfig, Timeouts, Url};
+use everstream_gateway::{AllowList, GatewayConfig, InProcessUpstream, Mount, ProxyConfig, Timeouts, Url};
 use everstream_hub::HubConfig;
 use everstream_log::Durability;
 
@@ -211,10 +211,11 @@ impl Config {
         }
     }
 
-    /// The gateway's mounts and bounds; `own_address` is where the demo's mount finds its upstream.
+    /// The gateway's mounts and bounds. Where the demo is served, its mount leads to `demo_upstream`, whose requests name
+    /// `own_address` as their host.
     #[must_use]
-    pub fn gateway(&self, own_address: SocketAddr) -> GatewayConfig {
-        let demo = self.serves_demo().then(|| demo_mount(own_address)).flatten();
+    pub fn gateway(&self, own_address: SocketAddr, demo_upstream: &Arc<dyn InProcessUpstream>) -> GatewayConfig {
+        let demo = self.serves_demo().then(|| demo_mount(own_address, demo_upstream)).flatten();
         GatewayConfig {
             mounts: self.upstreams.iter().map(Upstream::mount).chain(demo).collect(),
             body_bytes_max: self.max_body_bytes.0,
@@ -254,12 +255,12 @@ impl Config {
     }
 }
 
-/// The demo is an upstream like any other, and happens to be this server.
-fn demo_mount(own_address: SocketAddr) -> Option<Mount> {
+/// The demo is an upstream like any other, and happens to be in this process.
+fn demo_mount(own_address: SocketAddr, upstream: &Arc<dyn InProcessUpstream>) -> Option<Mount> {
     let mut reachable = own_address;
     if reachable.ip().is_unspecified() {
         reachable.set_ip(if reachable.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
     }
     let url = Url::parse(&format!("http://{reachable}/demo-upstream")).ok()?;
-    Some(Mount::new("demo", "/demo", url))
+    Some(Mount { in_process: Some(Arc::clone(upstream)), ..Mount::new("demo", "/demo", url) })
 }

@@ -14,8 +14,9 @@ use hyper::rt::{Read, ReadBuf};
 
 use super::chunked::Framing;
 use super::connector::Place;
-use super::line::{Line, Wire};
+use super::line::Line;
 use super::request::CallBody;
+use super::wire::Wire;
 use crate::BoxError;
 
 /// How many bytes are taken at once at most, where more has arrived already.

@@ -10,16 +10,17 @@ use std::time::Duration;
 
 use everstream_hub::Tasks;
 use hyper::rt::{Read, ReadBuf};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use super::failure::Failure;
-use super::line::Wire;
-use crate::BoxError;
+use super::pipe::Pipe;
+use super::wire::Wire;
 use crate::outcome::OutcomeCode;
+use crate::{BoxError, InProcessUpstream};
 
 /// How long a connection waits for the next ask. Common servers close theirs after five seconds of silence; a request
 /// written into such a closing connection is lost and must not be sent again.
@@ -41,6 +42,7 @@ pub(super) struct Connector {
 enum Dial {
     Http(HttpConnector<Dns>),
     Https(HttpsConnector<HttpConnector<Dns>>),
+    InProcess(Arc<dyn InProcessUpstream>),
 }
 
 /// The addresses that a name leads to.
@@ -92,6 +94,12 @@ impl Connector {
         Ok(Self { dial, connect_timeout, kept: Arc::default(), tasks: tasks.clone() })
     }
 
+    /// One that leads to `upstream`, whatever the address.
+    pub(super) fn in_process(upstream: Arc<dyn InProcessUpstream>, connect_timeout: Duration, tasks: &Tasks) -> Self {
+        let dial = Dial::InProcess(upstream);
+        Self { dial, connect_timeout, kept: Arc::default(), tasks: tasks.clone() }
+    }
+
     /// The place of `uri`: connections are kept by scheme, host and port.
     pub(super) fn place(&self, uri: &http::Uri) -> Place {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -112,10 +120,11 @@ impl Connector {
         let dialling = async {
             match self.dial.clone() {
                 Dial::Http(mut http) => match poll_fn(|cx| http.poll_ready(cx)).await {
-                    Ok(()) => http.call(uri).await.map(MaybeHttpsStream::Http).map_err(Failure::unreachable),
+                    Ok(()) => http.call(uri).await.map(Wire::Socket).map_err(Failure::unreachable),
                     Err(error) => Err(Failure::unreachable(error)),
                 },
-                Dial::Https(mut https) => https.call(uri).await.map_err(Failure::unreachable),
+                Dial::Https(mut https) => https.call(uri).await.map(Wire::from).map_err(Failure::unreachable),
+                Dial::InProcess(upstream) => Ok(Wire::Memory(Pipe::to(&*upstream))),
             }
         };
         match timeout(self.connect_timeout, dialling).await {
@@ -126,10 +135,10 @@ impl Connector {
 }
 
 impl Place {
-    /// Keeps a connection to here whose last answer was read to its end.
+    /// Keeps a connection to here whose last answer was read to its end. One through memory is not worth it.
     pub(super) fn keep(self, wire: Wire) {
         let Self { origin, connector: Connector { kept, tasks, .. } } = self;
-        if tasks.draining().is_cancelled() {
+        if tasks.draining().is_cancelled() || matches!(wire, Wire::Memory(_)) {
             return;
         }
         let is_first = {

@@ -12,12 +12,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use httparse::Status;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
-use hyper_rustls::MaybeHttpsStream;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-/// The socket, with or without TLS.
-pub(super) type Wire = MaybeHttpsStream<TokioIo<TcpStream>>;
+use super::wire::Wire;
 
 /// So many headers an answer may have; hyper's own bound.
 const HEADERS_MAX: usize = 100;

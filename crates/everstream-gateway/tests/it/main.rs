@@ -13,6 +13,7 @@ mod disconnect;
 mod ending;
 mod framing;
 mod idempotency;
+mod in_process;
 mod passage;
 mod resume;
 mod rig;

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use everstream_log::SystemClock;
+
 use super::*;
+use crate::protocols::demo_upstream::{self, Surroundings};
 
 /// Resolves a file, an environment and flags.
 fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Resolved, ConfigError> {
@@ -199,7 +202,9 @@ fn an_upstream_takes_its_secrets_from_the_environment_and_never_shows_them() {
 #[test]
 fn the_gateway_gets_every_upstream_and_the_demo_while_there_is_none() {
     let mounts = |config: &Config, address: &str| {
-        let mounts = config.gateway(address.parse().unwrap()).mounts;
+        let surroundings = Surroundings::new(Arc::new(SystemClock), config);
+        let mounts = config.gateway(address.parse().unwrap(), &demo_upstream::in_process(surroundings)).mounts;
+        assert!(mounts.iter().all(|mount| mount.in_process.is_some() == (mount.name == "demo")));
         mounts.iter().map(|mount| format!("{} {}", mount.path, mount.url)).collect::<Vec<_>>()
     };
     let plain = Config::defaults().unwrap();

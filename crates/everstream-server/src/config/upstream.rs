@@ -114,6 +114,7 @@ impl Upstream {
             name: self.name.clone(),
             path: self.mount.as_str().to_owned(),
             url: self.url.clone(),
+            in_process: None,
             dialect: self.dialect,
             headers: self.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect(),
             forwards_credentials: self.forward_credentials,

@@ -14,7 +14,6 @@ use super::completion::Completion;
 #[derive(Debug)]
 pub(super) struct Answer {
     completion: Completion,
-    step: usize,
     ticks: Interval,
 }
 
@@ -22,7 +21,7 @@ impl Answer {
     pub(super) fn new(completion: Completion, tokens_per_second: u32) -> Self {
         let mut ticks = interval(Duration::from_secs(1) / tokens_per_second);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { completion, step: 0, ticks }
+        Self { completion, ticks }
     }
 }
 
@@ -32,9 +31,10 @@ impl http_body::Body for Answer {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
-        let Some(bytes) = this.completion.at(this.step) else { return Poll::Ready(None) };
+        if this.completion.is_over() {
+            return Poll::Ready(None);
+        }
         ready!(this.ticks.poll_tick(cx));
-        this.step += 1;
-        Poll::Ready(Some(Ok(Frame::data(bytes))))
+        Poll::Ready(Some(Ok(Frame::data(this.completion.next()))))
     }
 }

@@ -6,6 +6,9 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::completion::Completion;
 use super::request::{ChatRequest, rate};
+use super::text::{first_piece, text as text_of};
+use crate::config::ByteSize;
+use crate::test_app::{BodyEnd, TestApp};
 
 fn completion(body: &str) -> Completion {
     Completion::new(&ChatRequest::parse(body.as_bytes()).unwrap(), 1_700_000_000)
@@ -70,5 +73,74 @@ fn content_in_parts_is_read_and_nonsense_refused() {
     assert_eq!(rate(None).unwrap(), 30);
     for wrong in ["0", "-1", "x", "1001"] {
         assert!(rate(Some(wrong)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn pieces_are_words_with_the_space_before_them_and_paragraphs_ends() {
+    let text = text_of("Wie ü\u{2003}geht's?");
+    let (mut rest, mut pieces) = (text.as_str(), Vec::new());
+    while !rest.is_empty() {
+        let piece = first_piece(rest);
+        pieces.push(piece);
+        rest = &rest[piece.len()..];
+    }
+    assert_eq!(pieces[..6], ["You", " asked:", " “Wie", " ü", " geht's?”", " I"]);
+    let ends: Vec<usize> = (0..pieces.len()).filter(|&at| pieces[at] == "\n\n").collect();
+    assert_eq!(ends.len(), 6);
+    assert!(ends.iter().all(|&at| pieces[at + 1].chars().all(|letter| !letter.is_whitespace())));
+    assert_eq!((first_piece(""), first_piece(" "), first_piece("\n\n"), first_piece("a\n\nb")), ("", " ", "\n\n", "a"));
+}
+
+#[test]
+fn a_token_with_what_json_escapes_is_escaped() {
+    let mut quoting = completion(r#"{"messages":[{"role":"user","content":"a\"b\\c\u0001d"}]}"#);
+    let mut told = String::new();
+    while !quoting.is_over() {
+        told += std::str::from_utf8(&quoting.next()).unwrap();
+    }
+    assert!(told.contains(r#"{"content":" “a\"b\\c\u0001d”"}"#), "{told}");
+    assert!(quoting.next().is_empty());
+}
+
+/// A test's app has no socket: what the mount asks, it asks through memory.
+#[tokio::test(start_paused = true)]
+async fn the_mount_needs_no_socket() {
+    let app = TestApp::new();
+    let mut caller = app.open(&format!("POST /demo/v1/chat/completions?rate=10\n\n{PLAIN}")).await;
+    assert_eq!((caller.status.as_u16(), caller.headers["content-type"].to_str().unwrap()), (200, "text/event-stream"));
+    let second = caller.during(Duration::from_secs(1)).await;
+    assert!((11..=12).contains(&second.matches("\"content\":\"").count()), "{second}");
+    let rest = caller.rest().await;
+    assert!(rest.ends_with("data: [DONE]\n\n"), "{rest}");
+    assert_eq!(caller.end(), Some(BodyEnd::Clean));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mount_and_the_network_say_the_same() {
+    let app = TestApp::new();
+    for (method, path, status) in [
+        ("GET", "/v1/models", 200),
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1/chat/completions", 405),
+        ("OPTIONS", "/v1/chat/completions", 204),
+        ("POST", "/v1/chat/completions", 400),
+    ] {
+        for upstream in ["/demo", "/demo-upstream"] {
+            let answer = app.open(&format!("{method} {upstream}{path}")).await;
+            assert_eq!(answer.status.as_u16(), status, "{method} {upstream}{path}");
+            if matches!(status, 204 | 405) {
+                assert_eq!(answer.headers["allow"], "POST, OPTIONS", "{method} {upstream}{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_has_a_bound_on_both_ways() {
+    let app = TestApp::with(|config| config.max_body_bytes = ByteSize(100));
+    let long = format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "x".repeat(100));
+    for upstream in ["/demo", "/demo-upstream"] {
+        assert_eq!(app.status(&format!("POST {upstream}/v1/chat/completions\n\n{long}")).await, 413, "{upstream}");
     }
 }

@@ -18,18 +18,21 @@ const PARAGRAPHS: [&str; 6] = [
      failed or interrupted, and it says which.",
 ];
 
-/// The answer to `prompt`, in pieces like a model's tokens: joined, they are the text.
-pub(super) fn pieces(prompt: &str) -> Vec<String> {
+/// The answer to `prompt`.
+pub(super) fn text(prompt: &str) -> String {
     let start = prompt.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     let order = (0..PARAGRAPHS.len()).map(|step| (start + step) % PARAGRAPHS.len());
     let paragraphs = order.filter_map(|index| PARAGRAPHS.get(index).copied());
-    let mut pieces = Vec::new();
-    push_words(&mut pieces, &greeting(prompt));
-    for paragraph in paragraphs {
-        pieces.push("\n\n".to_owned());
-        push_words(&mut pieces, paragraph);
+    paragraphs.fold(greeting(prompt), |text, paragraph| text + "\n\n" + paragraph)
+}
+
+/// The first piece of `text`, like a model's tokens: a word with the space before it, or the end of a paragraph.
+pub(super) fn first_piece(text: &str) -> &str {
+    if text.starts_with("\n\n") {
+        return text.get(..2).unwrap_or_default();
     }
-    pieces
+    let end = text.bytes().skip(1).position(|byte| matches!(byte, b' ' | b'\n'));
+    end.and_then(|end| text.get(..=end)).unwrap_or(text)
 }
 
 fn greeting(prompt: &str) -> String {
@@ -45,11 +48,4 @@ fn greeting(prompt: &str) -> String {
     format!(
         "You asked: “{quoted}” I am a demonstration and know only one subject, which is how this answer reaches you."
     )
-}
-
-/// Words with the space before them, as models have it.
-fn push_words(pieces: &mut Vec<String>, text: &str) {
-    for (index, word) in text.split(' ').enumerate() {
-        pieces.push(if index == 0 { word.to_owned() } else { format!(" {word}") });
-    }
 }

@@ -203,6 +203,15 @@ impl LiveStream {
         }
     }
 
+    /// Others who come to where a subscriber was shall find in memory what it had to read. One that is alone here keeps
+    /// nothing: hardly anybody follows it there.
+    pub(crate) fn restock(&self, first: Offset, frames: &[Bytes]) {
+        let mut state = self.state();
+        if state.waiters.len() > 1 {
+            state.ring.restock(first, frames);
+        }
+    }
+
     /// One more follows in batches.
     pub(crate) fn follow(&self, encode: EncodeBatch) {
         let mut state = self.state();

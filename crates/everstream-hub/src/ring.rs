@@ -55,6 +55,21 @@ impl Ring {
         }
     }
 
+    /// Takes back frames that were read from the log, the first of the record at `first`, if they lead up to those held.
+    /// All of them that are not held yet or, where there is no room for that, none: they may be shares of one buffer.
+    pub(crate) fn restock(&mut self, first: Offset, frames: &[Bytes]) {
+        let Some(missing) = self.first().0.checked_sub(first.0).and_then(|count| usize::try_from(count).ok()) else {
+            return;
+        };
+        let Some(missing) = frames.get(..missing) else { return };
+        let bytes = self.bytes + missing.iter().map(Bytes::len).sum::<usize>();
+        if bytes > self.bytes_max || self.frames.len() + missing.len() > self.frames_max {
+            return;
+        }
+        self.bytes = bytes;
+        missing.iter().rev().for_each(|frame| self.frames.push_front(frame.clone()));
+    }
+
     /// Moves the tail to `next` over records that have no frames: whoever is before it is behind.
     pub(crate) fn skip_to(&mut self, next: Offset) {
         self.clear();
@@ -129,6 +144,29 @@ mod tests {
         assert_eq!((ring.first(), ring.tail()), (Offset(3), Offset(4)));
         ring.give_up(Offset(4), 0);
         assert_eq!((ring.first(), ring.tail()), (Offset(4), Offset(4)));
+    }
+
+    #[test]
+    fn frames_that_lead_up_to_those_held_are_taken_back() {
+        let mut ring = Ring::new(Offset(5), 6, 4);
+        ring.push("x".into());
+        ring.restock(Offset(3), &["d".into(), "e".into(), "x".into()]);
+        assert_eq!(shared(&ring, 3), Some(vec!["d".into(), "e".into(), "x".into()]));
+        ring.restock(Offset(2), &["c".into()]);
+        assert_eq!((ring.first(), ring.tail()), (Offset(2), Offset(6)));
+        ring.restock(Offset(1), &["b".into()]);
+        assert_eq!(ring.first(), Offset(2), "as many frames as there may be");
+    }
+
+    #[test]
+    fn frames_that_do_not_fit_or_leave_a_gap_are_not_taken_back() {
+        let mut ring = Ring::new(Offset(5), 6, 4);
+        ring.push("x".into());
+        for (first, frames) in [(1, &["b", "c"][..]), (4, &["e12345"]), (5, &["x"]), (6, &["y"]), (4, &[])] {
+            let frames: Vec<Bytes> = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect();
+            ring.restock(Offset(first), &frames);
+            assert_eq!((ring.first(), ring.tail()), (Offset(5), Offset(6)), "{first}");
+        }
     }
 
     #[test]

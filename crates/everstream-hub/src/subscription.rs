@@ -30,6 +30,8 @@ pub struct Subscription {
     subscribers: usize,
     next: Offset,
     reading: Option<Reading>,
+    /// The log had more than a short read brings.
+    is_far_behind: bool,
 }
 
 type Reading = Pin<Box<dyn Future<Output = Result<Vec<Record>, everstream_log::Error>> + Send>>;
@@ -59,7 +61,7 @@ impl Subscription {
     pub(crate) fn new(stream: Stream, from: Offset) -> Result<Self, Error> {
         let slot =
             stream.live.enter(from, &stream.hub.home.alarm, stream.hub.shared.config.subscribers_per_stream_max)?;
-        Ok(Self { stream, slot, subscribers: 1, next: from, reading: None })
+        Ok(Self { stream, slot, subscribers: 1, next: from, reading: None, is_far_behind: false })
     }
 
     /// Stands for the subscribers of `other`, too, which has to be at the same offset of the same stream: none of them is
@@ -80,7 +82,7 @@ impl Subscription {
     pub fn split(&mut self, at: Offset) -> Self {
         let slot = self.stream.live.split(at, &self.stream.hub.home.alarm);
         self.subscribers = self.subscribers.saturating_sub(1);
-        Self { stream: self.stream.clone(), slot, subscribers: 1, next: at, reading: None }
+        Self { stream: self.stream.clone(), slot, subscribers: 1, next: at, reading: None, is_far_behind: false }
     }
 
     /// One of its subscribers is gone.
@@ -126,7 +128,11 @@ impl Subscription {
             }
             Step::Read(records) => {
                 let live = &self.stream.live;
-                encode_frames(live.content, live.epoch, self.next, records.iter().map(|record| &record.data), frames);
+                let mut encoded = Vec::with_capacity(records.len());
+                let data = records.iter().map(|record| &record.data);
+                encode_frames(live.content, live.epoch, self.next, data, &mut encoded);
+                live.restock(self.next, &encoded);
+                frames.extend(encoded);
                 self.next = self.next.plus(records.len() as u64);
                 Delivery::Frames
             }
@@ -158,7 +164,10 @@ impl Subscription {
                 return Poll::Ready(self.judge(read));
             }
             match look(self, cx) {
-                Found::Frames(records) => return Poll::Ready(Step::Shared(records)),
+                Found::Frames(records) => {
+                    self.is_far_behind = false;
+                    return Poll::Ready(Step::Shared(records));
+                }
                 Found::Behind => self.reading = Some(self.read()),
                 Found::Ended(end) => return Poll::Ready(Step::Ended(end)),
                 Found::Waiting => return Poll::Pending,
@@ -166,15 +175,19 @@ impl Subscription {
         }
     }
 
+    /// The next read. The first is short, so that whoever has missed little has it without a change of threads.
     fn read(&self) -> Reading {
         let log = Arc::clone(&self.stream.hub.shared.log);
         let (key, from) = (self.stream.live.key, self.next);
-        let bytes_max = self.stream.hub.shared.config.catch_up_bytes_max;
+        let mut bytes_max = self.stream.hub.shared.config.catch_up_bytes_max;
+        if !self.is_far_behind {
+            bytes_max = bytes_max.min(ReadLimit::SHORT_BYTES_MAX);
+        }
         let limit = ReadLimit { records_max: self.stream.hub.shared.config.ring_frames_max, bytes_max };
         Box::pin(async move { log.read(key, from, limit).await })
     }
 
-    fn judge(&self, read: Result<Vec<Record>, everstream_log::Error>) -> Step {
+    fn judge(&mut self, read: Result<Vec<Record>, everstream_log::Error>) -> Step {
         let live = &self.stream.live;
         let mut records = match read {
             Ok(records) => records,
@@ -193,6 +206,7 @@ impl Subscription {
             let context = format!("the log of stream {} has a hole at offset {}", live.name, self.next);
             return Step::Broken(Error::new(ErrorKind::Storage, context));
         }
+        self.is_far_behind = self.next.plus(records.len() as u64) < tail;
         Step::Read(records)
     }
 }

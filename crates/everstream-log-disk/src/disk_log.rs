@@ -22,10 +22,6 @@ use crate::store::Store;
 use crate::writer::{Bounds, Writer};
 use crate::{directory, read};
 
-/// A read of at most so many bytes runs in the caller's thread: a seek and a few blocks. Longer ones have threads of
-/// their own.
-const INLINE_READ_BYTES_MAX: usize = 64 * 1024;
-
 /// A log in a data directory.
 ///
 /// At `memory` and `os` a write runs in the caller's thread, some microseconds; on the engine's thread always at `fsync`,
@@ -140,7 +136,7 @@ impl Log for DiskLog {
 
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
         Box::pin(async move {
-            if limit.bytes_max <= INLINE_READ_BYTES_MAX {
+            if limit.bytes_max <= ReadLimit::SHORT_BYTES_MAX {
                 return self.look(|store| read::read(store, stream, from, limit));
             }
             let reads = self.with(|engine| engine.reads.clone())?;

@@ -150,6 +150,10 @@ pub struct ReadLimit {
 }
 
 impl ReadLimit {
+    /// A read of at most so many bytes is short: an engine may make it in the caller's thread, where it costs a look-up and
+    /// a few blocks. Longer ones are made elsewhere.
+    pub const SHORT_BYTES_MAX: usize = 64 * 1024;
+
     /// Whether one more record may follow `records` records of `bytes` bytes in all.
     #[must_use]
     pub const fn admits(&self, records: usize, bytes: usize) -> bool {

@@ -16,8 +16,10 @@ use crate::connection::{ConnectionLimits, Connections};
 use crate::lane::Lane;
 use crate::plain_append::PlainAppends;
 
-/// Sockets that may wait for a worker; when all workers are that far behind, nothing is accepted.
-const SOCKETS_QUEUED_MAX: usize = 256;
+/// Sockets that may wait for a worker; when all workers are that far behind, nothing is accepted. The kernel keeps fewer
+/// (4,096 as a rule) and drops who comes next, whose own kernel tries again after a whole second: so they wait here, where
+/// each takes the memory of a few words, and has the permit that `max_connections` counts.
+const SOCKETS_QUEUED_MAX: usize = 16 * 1024;
 
 /// An accepted connection on its way to a worker.
 #[derive(Debug)]

@@ -102,6 +102,37 @@ async fn a_broken_read_of_the_log_says_so_and_invents_no_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_one_has_read_beside_another_is_in_memory_for_those_who_come_next() {
+    let rig = Rig::new(HubConfig { ring_bytes_max: 1000, ring_frames_max: 10, ..config() });
+    let stream = rig.text_stream("s").await;
+    append(&stream, &["a", "b", "c"]).await.unwrap();
+    let subscribe = || stream.subscribe(Offset(1)).unwrap();
+    let mut frames = VecDeque::new();
+    let mut first = subscribe();
+    first.next(&mut frames).await;
+    let mut second = subscribe();
+    second.next(&mut frames).await;
+    rig.log.fail_reads(true);
+    let mut third = subscribe();
+    assert!(matches!(third.next(&mut frames).await, Delivery::Frames));
+    assert_eq!(frames.iter().map(text).collect::<Vec<_>>(), ["b", "c"].repeat(3));
+    drop((first, second, third));
+    assert!(matches!(subscribe().next(&mut frames).await, Delivery::Broken(_)), "nobody was left to keep it for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_reads_who_is_alone_is_not_kept() {
+    let rig = Rig::new(HubConfig { ring_bytes_max: 1000, ring_frames_max: 10, ..config() });
+    let stream = rig.text_stream("s").await;
+    append(&stream, &["a"]).await.unwrap();
+    let mut frames = VecDeque::new();
+    let mut first = stream.subscribe(Offset::ZERO).unwrap();
+    first.next(&mut frames).await;
+    rig.log.fail_reads(true);
+    assert!(matches!(stream.subscribe(Offset::ZERO).unwrap().next(&mut frames).await, Delivery::Broken(_)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn subscribers_are_counted_and_bounded() {
     let rig = Rig::new(HubConfig { subscribers_per_stream_max: 2, ..config() });
     let stream = rig.text_stream("s").await;

@@ -16,8 +16,9 @@ use tokio::io::unix::AsyncFd;
 
 use super::group::AnyGroup;
 
-/// How many sockets are asked for at a time.
-const EVENTS_MAX: usize = 256;
+/// How many sockets are asked for at a time; then the worker's other tasks have their turn. When thousands leave at once,
+/// each takes some microseconds to be let go, and those who stay wait for a few of them only.
+const EVENTS_MAX: usize = 32;
 
 /// The watched sockets.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl Readiness {
         Some(place.index)
     }
 
-    /// Tells the groups of all that have something to say.
+    /// Tells the groups of all that have something to say, a few at a turn.
     ///
     /// # Errors
     /// As the set's own descriptor: there is nothing that could be waited for any more.
@@ -109,6 +110,7 @@ impl Readiness {
                 guard.clear_ready();
                 return Ok(());
             }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -127,4 +129,58 @@ impl Readiness {
 /// Room for what [`Readiness::hear`] asks for.
 pub(super) fn events() -> Events {
     Events::with_capacity(EVENTS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future as _, poll_fn};
+    use std::net::TcpListener;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
+
+    use super::*;
+
+    /// Counts how often it was told of a member.
+    #[derive(Debug, Default)]
+    struct Told(AtomicUsize);
+
+    impl AnyGroup for Told {
+        fn hear(&self, _place: usize) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn rouse(&self) {}
+    }
+
+    #[tokio::test]
+    async fn those_who_leave_at_once_are_heard_a_few_at_a_turn() {
+        const LEAVING: usize = 3 * EVENTS_MAX;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (readiness, mut set) = Readiness::open().unwrap();
+        let told = Arc::new(Told::default());
+        let sockets: Vec<TcpStream> = (0..LEAVING)
+            .map(|index| {
+                drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+                let (socket, _) = listener.accept().unwrap();
+                let group: Arc<dyn AnyGroup> = Arc::<Told>::clone(&told);
+                readiness.add(&socket, Arc::downgrade(&group), index).unwrap();
+                socket
+            })
+            .collect();
+        let (mut events, mut before) = (events(), 0);
+        while before < sockets.len() {
+            let mut hearing = pin!(readiness.hear(&mut set, &mut events));
+            let mut is_over = false;
+            while !is_over {
+                let heard = poll_fn(|cx| Poll::Ready(hearing.as_mut().poll(cx))).await;
+                is_over = heard.map(Result::unwrap).is_ready();
+                let now = told.0.load(Ordering::Relaxed);
+                assert!(now - before <= EVENTS_MAX, "{} were heard in one turn", now - before);
+                before = now;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
 }

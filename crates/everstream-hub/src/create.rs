@@ -136,7 +136,7 @@ impl Hub {
             .await?;
         let live = LiveStream::new(head, create.name.clone(), self.home.clone(), &shared.config);
         match shared.registry.enter(live, seen) {
-            Some(live) => Ok(self.handle(live)),
+            Some(live) => Ok(self.handle(live, self.shared.clock.now())),
             None => self.stream(&create.name).await,
         }
     }

@@ -1,7 +1,5 @@
 //! Frames: events as they go over the wire, encoded once and shared by every subscriber.
 
-use std::io::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -45,8 +43,10 @@ pub(crate) fn encode_frames<'a>(
 }
 
 fn encode_frame(out: &mut Vec<u8>, kind: ContentKind, id: EventId, data: &[u8]) {
-    // An id is a token by its type; writing to a vector cannot fail. No string is made on the way.
-    let _ = writeln!(out, "id: {id}");
+    // An id is a token by its type.
+    out.extend_from_slice(b"id: ");
+    id.put(out);
+    out.push(b'\n');
     match kind {
         ContentKind::EventStream => out.extend_from_slice(data),
         ContentKind::Json => encode::data(out, data),

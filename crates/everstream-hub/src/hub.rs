@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use everstream_log::{Alias, Clock, CloseReason, Health, Log, StreamName};
+use everstream_log::{Alias, Clock, CloseReason, Health, Log, StreamName, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::home::Home;
@@ -77,11 +77,12 @@ impl Hub {
                 self.shared.registry.remove(&live);
                 continue;
             }
-            if self.shared.has_expired(&live) {
+            let now = self.shared.clock.now();
+            if self.shared.has_expired(&live, now) {
                 self.remove(live, End::Expired).await?;
                 continue;
             }
-            return Ok(self.handle(live));
+            return Ok(self.handle(live, now));
         }
         Err(restless(name))
     }
@@ -185,8 +186,9 @@ impl Hub {
         self.shared.registry.len()
     }
 
-    pub(crate) fn handle(&self, live: Arc<LiveStream>) -> Stream {
-        live.used_ms.store(self.shared.clock.now().0, Ordering::Relaxed);
+    /// A handle of a stream that is used at `now`.
+    pub(crate) fn handle(&self, live: Arc<LiveStream>, now: Timestamp) -> Stream {
+        live.used_ms.store(now.0, Ordering::Relaxed);
         Stream { live, hub: self.clone() }
     }
 }
@@ -201,9 +203,9 @@ impl Shared {
     }
 
     /// A stream that is watched is in use, however long it has been silent.
-    pub(crate) fn has_expired(&self, live: &LiveStream) -> bool {
+    pub(crate) fn has_expired(&self, live: &LiveStream, now: Timestamp) -> bool {
         let is_in_use = || live.idle_ttl(&self.config).is_some() && live.subscribers() > 0;
-        live.deadline.has_passed(self.clock.now()) && !is_in_use()
+        live.deadline.has_passed(now) && !is_in_use()
     }
 
     /// Use keeps a stream alive. The log learns of it only now and then, so that a read costs no write.

@@ -34,6 +34,7 @@ pub(crate) use handover::{Handover, MayBoard};
 pub(crate) use response::{EventBody, Events, cut_after, respond};
 pub(crate) use rider::{Ended, Rider};
 
+mod chunk;
 mod group;
 mod handover;
 mod readiness;

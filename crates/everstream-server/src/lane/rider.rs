@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Write as _};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -13,7 +13,7 @@ use everstream_hub::Dormancy;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use super::Events;
+use super::{Events, chunk};
 
 /// Frames up to this size are copied behind each other, so that what is due is one write; larger ones are shared.
 const COPIED_BYTES_MAX: usize = 4 << 10;
@@ -23,9 +23,6 @@ const GATHERED_BYTES_MAX: usize = 16 << 10;
 
 /// What a client may send while it is answered; more is left in the kernel.
 pub(super) const UNREAD_BYTES_MAX: usize = 4 << 10;
-
-/// The last chunk (RFC 9112, 7.1).
-const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 thread_local! {
     /// What a worker writes from: one for all its sockets, since what the kernel did not take is copied.
@@ -126,20 +123,20 @@ impl Rider {
                 Poll::Pending => return true,
                 Poll::Ready(Some(Ok(frame))) => {
                     let Ok(frame) = frame.into_data() else { continue };
-                    // A vector takes everything. An empty chunk would end the body.
+                    // An empty chunk would end the body.
                     if frame.is_empty() {
                         continue;
                     }
-                    let _ = write!(gathered, "{:x}\r\n", frame.len());
+                    chunk::begin(gathered, frame.len());
                     if frame.len() > COPIED_BYTES_MAX {
-                        self.left.extend([frame, Bytes::from_static(b"\r\n")]);
+                        self.left.extend([frame, Bytes::from_static(chunk::END)]);
                         return false;
                     }
                     gathered.extend_from_slice(&frame);
-                    gathered.extend_from_slice(b"\r\n");
+                    gathered.extend_from_slice(chunk::END);
                 }
                 Poll::Ready(None) => {
-                    gathered.extend_from_slice(LAST_CHUNK);
+                    gathered.extend_from_slice(chunk::LAST);
                     self.is_over = Some(Over::Clean);
                     return false;
                 }

@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use bytes::{Buf, Bytes};
 use everstream_log::Offset;
 
+use super::chunk;
 use crate::send::send;
 use crate::sse_body::Due;
 
@@ -59,15 +60,14 @@ impl Round {
             return;
         }
         let before = self.copied.len();
-        // A vector takes everything.
-        let _ = write!(self.copied, "{:x}\r\n", frame.len());
+        chunk::begin(&mut self.copied, frame.len());
         if frame.len() > COPIED_BYTES_MAX {
             self.bytes += frame.len();
             self.shared.push((self.copied.len(), frame));
         } else {
             self.copied.extend_from_slice(&frame);
         }
-        self.copied.extend_from_slice(b"\r\n");
+        self.copied.extend_from_slice(chunk::END);
         self.bytes += self.copied.len() - before;
     }
 

@@ -1,6 +1,5 @@
 //! The head that answers a plain append.
 
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use everstream_log::Timestamp;
@@ -54,8 +53,7 @@ impl Acknowledgements {
         }
         answer.clear();
         answer.extend_from_slice(front);
-        // A vector takes everything.
-        let _ = write!(answer, "{next}");
+        next.put(answer);
         answer.extend_from_slice(back);
         answer.extend_from_slice(&date.1);
         write(answer)

@@ -2,13 +2,13 @@
 //!
 //! An append goes to a journal of our own and to memory; what has gathered there is folded into long rows of an LSM
 //! store, which holds all else. This crate decides what stands where (`docs/adr/0001-disk-layout.md`,
-//! `docs/adr/0011-journal.md`), when an append counts as durable, on which thread work runs and what happens to a damaged
-//! directory.
+//! `docs/adr/0011-journal.md`, `docs/adr/0018-folds-into-tables.md`), when an append counts as durable, on which thread
+//! work runs and what happens to a damaged directory.
 //!
 //! ```text
 //! caller ──> DiskLog ──> Writer (in the caller's thread: memory, os) ─┬─> Journal: one frame per group, then Pending
 //!               │   └──> CommitQueue (own thread: fsync, no room)   ──┴─> Store: one batch, for all but appends
-//!               │                     Folder (own thread): Pending ─────> Store: long rows, in batches
+//!               │                     Folder (own thread): Pending ─────> Store: long rows, a table or batches
 //!               ├──> read: Store, then Pending (in the caller's thread, or in the ReadPool when it may be long)
 //!               └──> Reclaimer (own thread: space of deleted streams)
 //! ```

@@ -9,7 +9,7 @@ mod stream;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use everstream_log::{Closure, Entry, Offset, ProducerId, ProducerState, StreamKey, StreamSeq};
 
@@ -39,7 +39,10 @@ pub(crate) struct Pending {
 #[derive(Debug, Default)]
 struct Sets {
     open: StreamMap<PendingStream>,
-    aside: StreamMap<PendingStream>,
+    /// Shared with the fold, which takes its time and must not keep appends waiting for this lock.
+    aside: Arc<StreamMap<PendingStream>>,
+    /// The streams of it that are deleted, or in the store already.
+    gone: HashSet<StreamKey>,
 }
 
 /// The end of a stream with appends here.
@@ -85,20 +88,25 @@ impl Pending {
     /// Makes the open set the one to be folded. There must be none such yet.
     pub(crate) fn set_aside(&self) {
         let mut sets = self.write();
-        sets.aside = std::mem::take(&mut sets.open);
+        sets.aside = Arc::new(std::mem::take(&mut sets.open));
         self.open_bytes.store(0, Ordering::Release);
     }
 
-    /// The streams set aside, in the order of their numbers.
-    pub(crate) fn streams_aside(&self) -> Vec<StreamKey> {
-        let mut streams: Vec<StreamKey> = self.read().aside.keys().copied().collect();
-        streams.sort_unstable();
-        streams
+    /// What is set aside, those of [`Self::is_gone`] among it.
+    pub(crate) fn aside(&self) -> Arc<StreamMap<PendingStream>> {
+        Arc::clone(&self.read().aside)
+    }
+
+    /// Whether what is set aside of a stream has nothing to do in the store any more.
+    pub(crate) fn is_gone(&self, stream: StreamKey) -> bool {
+        self.read().gone.contains(&stream)
     }
 
     /// Lets go of the set aside, which is in the store by now.
     pub(crate) fn forget_aside(&self) {
-        let folded = std::mem::take(&mut self.write().aside);
+        let mut sets = self.write();
+        let folded = (std::mem::take(&mut sets.aside), std::mem::take(&mut sets.gone));
+        drop(sets);
         // Not under the lock: these are thousands of buffers.
         drop(folded);
     }
@@ -106,7 +114,10 @@ impl Pending {
     /// Lets go of a stream's appends: they are in the store, or the stream is deleted.
     pub(crate) fn forget(&self, stream: StreamKey) {
         let mut sets = self.write();
-        let gone = (sets.aside.remove(&stream), sets.open.remove(&stream));
+        if sets.aside.contains_key(&stream) {
+            sets.gone.insert(stream);
+        }
+        let gone = sets.open.remove(&stream);
         drop(sets);
         drop(gone);
     }
@@ -115,11 +126,6 @@ impl Pending {
     pub(crate) fn show(&self, stream: StreamKey, mut see: impl FnMut(&PendingStream)) {
         let sets = self.read();
         sets.parts(stream).for_each(&mut see);
-    }
-
-    /// Shows the part of a stream that is set aside.
-    pub(crate) fn show_aside(&self, stream: StreamKey, see: impl FnOnce(&PendingStream)) {
-        self.read().aside.get(&stream).map(see);
     }
 
     /// Whether a stream has appends here.
@@ -154,7 +160,8 @@ impl Pending {
     /// The relayed streams that are closed here and may be open in the store.
     pub(crate) fn closed_relays(&self) -> HashSet<StreamKey> {
         let sets = self.read();
-        let all = sets.aside.iter().chain(&sets.open);
+        let aside = sets.aside.iter().filter(|(stream, _)| !sets.gone.contains(stream));
+        let all = aside.chain(&sets.open);
         all.filter(|(_, part)| part.tail.is_closed && part.tail.is_relay).map(|(stream, _)| *stream).collect()
     }
 
@@ -193,7 +200,8 @@ impl Pending {
 impl Sets {
     /// A stream's appends, the older part first.
     fn parts(&self, stream: StreamKey) -> impl Iterator<Item = &PendingStream> {
-        self.aside.get(&stream).into_iter().chain(self.open.get(&stream))
+        let aside = self.aside.get(&stream).filter(|_| self.gone.is_empty() || !self.gone.contains(&stream));
+        aside.into_iter().chain(self.open.get(&stream))
     }
 }
 

@@ -117,7 +117,9 @@ pub(crate) fn open_relays(store: &Store) -> Result<Vec<StreamName>, Error> {
     let mut open = Vec::new();
     for guard in store.relays.iter() {
         let stream = relay::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
-        if !closed.contains(&stream) {
+        // A fold brings a close to the store first, and then takes the stream off this list.
+        let is_closed = closed.contains(&stream) || store.last_run(stream)?.is_some_and(|run| run.closure.is_some());
+        if !is_closed {
             open.extend(name_of(store, stream)?);
         }
     }

@@ -69,6 +69,8 @@ fn reclaim_all(store: &Store, refusal: &Refusal, woken: &Receiver<()>) -> Result
 /// Rows before the offset of [`Garbage::Behind`] stay, the one that reaches beyond it among them: forks read them.
 fn reclaim_slice(store: &Store, refusal: &Refusal, garbage: Garbage, from: Offset) -> Result<Option<Offset>, Error> {
     refusal.check()?;
+    // A fold that began before the stream was deleted may still bring rows of it.
+    let _folding = store.folding();
     let (Garbage::Stream(stream) | Garbage::Behind(stream, _)) = garbage;
     let mut batch = store.batch();
     let mut last = None;

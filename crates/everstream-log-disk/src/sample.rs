@@ -18,6 +18,13 @@ pub(crate) fn create(name: &str) -> Change {
     Change::Create(Box::new(stream(name)))
 }
 
+/// A stream of a relay.
+pub(crate) fn relayed(name: &str) -> Change {
+    let stream = stream(name);
+    let settings = Settings { origin: Origin::Relayed, ..stream.settings.clone() };
+    Change::Create(Box::new(Create { settings, ..stream }))
+}
+
 pub(crate) fn fork(name: &str, source: StreamKey, base: u64) -> Change {
     let fork = Fork { source, base: Offset(base), cut: None, point: ForkPoint::default() };
     Change::Create(Box::new(Create { fork: Some(fork), ..stream(name) }))

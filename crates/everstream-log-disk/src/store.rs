@@ -5,10 +5,12 @@ mod memtable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use everstream_log::{Error, ErrorKind, Offset, ProducerId, ProducerState, StreamKey, StreamName, StreamSeq};
+use fjall::compaction::Leveled;
 use fjall::config::{BlockSizePolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
@@ -24,6 +26,11 @@ use memtable::{Bounds, Sealings};
 
 /// A block is what one seek reads; larger than the default since records are read in runs.
 const RECORDS_BLOCK_BYTES: u32 = 16 * 1024;
+/// So many tables of records are merged at once: half as large as a filled memtable and twice as many as by default.
+const UNMERGED_TABLES: u8 = 8;
+/// What they are merged into is cut into tables of this size; with the number above it, what is merged again and again
+/// is as large as by default.
+const RECORDS_TABLE_BYTES: u64 = 32 * 1024 * 1024;
 /// Sealed journals beyond this force the keyspaces that hold them to flush, which bounds the replay of a boot.
 const SEALED_JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// One: with more, the store's first worker spins on the queue while another compacts.
@@ -33,9 +40,13 @@ const WORKERS: usize = 1;
 pub(crate) struct Store {
     db: Database,
     order: Mutex<()>,
+    /// Of whoever brings rows of many streams or removes those of deleted ones.
+    folding: Mutex<()>,
     pub(crate) pending: Pending,
     bounds: Bounds,
     sealings: Sealings,
+    /// While a fold's table is put into its place.
+    is_making_table: AtomicBool,
     pub(crate) meta: Keyspace,
     pub(crate) names: Keyspace,
     pub(crate) streams: Keyspace,
@@ -84,6 +95,9 @@ impl Store {
         let runs = || {
             KeyspaceCreateOptions::default()
                 .data_block_size_policy(BlockSizePolicy::all(RECORDS_BLOCK_BYTES))
+                .compaction_strategy(Arc::new(
+                    Leveled::default().with_l0_threshold(UNMERGED_TABLES).with_table_target_size(RECORDS_TABLE_BYTES),
+                ))
                 // Runs are found by seeks, which filters do not help.
                 .filter_policy(FilterPolicy::disabled())
         };
@@ -100,7 +114,9 @@ impl Store {
             garbage: db.keyspace(garbage::KEYSPACE, small)?,
             bounds: Bounds::new(memtable_bytes_max),
             sealings: Sealings::unknown(),
+            is_making_table: AtomicBool::new(false),
             order: Mutex::new(()),
+            folding: Mutex::new(()),
             pending: Pending::default(),
             db,
         };
@@ -122,6 +138,12 @@ impl Store {
     /// Held by whoever makes or deletes streams or folds, so that no fold brings rows of a stream that is gone.
     pub(crate) fn order(&self) -> MutexGuard<'_, ()> {
         self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held for a whole fold, and by whoever removes what deleted streams have left, so that a fold brings no rows behind
+    /// that. Never by a thread that answers anybody.
+    pub(crate) fn folding(&self) -> MutexGuard<'_, ()> {
+        self.folding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn counters(&self) -> Result<Counters, Error> {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_crash::{Appended, Crash, History, Image, Loss, Opening, Operation, Pace, Stage, Subject, Survival};
-use everstream_log::{Create, Durability, Epoch, Expiry, NewRecord, Origin, Settings, StreamName, Timestamp};
+use everstream_log::{
+    Create, Durability, Epoch, Expiry, NewRecord, Origin, ProducerId, ProducerMark, Sequencing, Settings, StreamName,
+    Timestamp,
+};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 pub(crate) const POWER_CUT: Crash = Crash::Power(Survival::Nothing);
@@ -51,6 +54,14 @@ pub(crate) fn append(number: u64, text: &str, bytes: usize) -> Operation {
     data.resize(text.len() + bytes, b'.');
     let records = vec![NewRecord { time: NOW, data: data.into() }];
     Operation::Append(vec![Appended { name: name(number), records, closure: None, sequencing: None }])
+}
+
+/// The append number `seq` of the stream's only producer.
+pub(crate) fn produce(number: u64, seq: u64, bytes: usize) -> Operation {
+    let records = vec![NewRecord { time: NOW, data: vec![b'.'; bytes].into() }];
+    let producer = ProducerMark { id: ProducerId::parse(b"producer").unwrap(), epoch: 0, seq };
+    let sequencing = Some(Box::new(Sequencing { producer: Some(producer), stream_seq: None }));
+    Operation::Append(vec![Appended { name: name(number), records, closure: None, sequencing }])
 }
 
 pub(crate) fn delete(number: u64) -> Operation {

@@ -3,7 +3,7 @@
 use everstream_crash::{Crash, History, Image, Kind, Opening, Operation, Pace, Stage, Step, Survival};
 use everstream_log::Durability;
 
-use crate::case::{POWER_CUT, after, append, check, create, delete, opening, roomy};
+use crate::case::{POWER_CUT, after, append, check, create, delete, opening, produce, roomy};
 
 /// What is done, on what, and how it ends.
 struct Scenario<'a> {
@@ -79,9 +79,9 @@ fn count(steps: &[Step], kind: Kind, ending: &str) -> usize {
     steps.iter().filter(|step| step.kind == kind && step.path.ends_with(ending)).count()
 }
 
-/// Of the store, whose journal folds go to.
+/// Of the store, whose journal takes the folds of streams with producers.
 fn check_roll(crash: Crash) {
-    let appends: Vec<Operation> = (0..2).map(|number| append(0, &format!("{number}"), 3_000)).collect();
+    let appends: Vec<Operation> = (0..2).map(|number| produce(0, number, 3_000)).collect();
     let steps = Scenario {
         opening: opening(Durability::Fsync),
         before: &[create(0, "aaaa"), append(0, "before", 10)],
@@ -157,6 +157,32 @@ fn check_folds(durability: Durability, crashes: &[Crash]) {
 #[test]
 fn a_fold_cut_off_at_any_step_loses_and_repeats_nothing() {
     check_folds(Durability::Os, &[Crash::Process, Crash::Power(Survival::Some)]);
+}
+
+/// The same with a table for what is folded.
+fn check_folds_into_tables(durability: Durability, crashes: &[Crash]) {
+    let steps = Scenario {
+        opening: opening(durability),
+        before: &[create(0, "aaaa"), create(1, "bbbb")],
+        during: &[append(0, "one", 1_000), append(1, "two", 1_500), append(0, "three", 10)],
+        pace: Pace::Whole,
+        crashes,
+        draws: 1,
+    }
+    .crash_everywhere();
+    assert!(count(&steps, Kind::Remove, ".journal") > 0, "no fold came to its end");
+    assert!(steps.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")), "no table");
+    assert_eq!(count(&steps, Kind::Write, ".jnl"), 0, "the fold went to the store's journal");
+}
+
+#[test]
+fn a_fold_into_a_table_cut_off_at_any_step_loses_and_repeats_nothing() {
+    check_folds_into_tables(Durability::Os, &[Crash::Process, Crash::Power(Survival::Some)]);
+}
+
+#[test]
+fn a_synced_fold_into_a_table_cut_off_at_any_step_loses_and_repeats_nothing() {
+    check_folds_into_tables(Durability::Fsync, &[POWER_CUT, Crash::Power(Survival::Some)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use everstream_log::{Closure, NewRecord, Offset, ProducerId, ProducerState, Record, Sequencing, StreamSeq};
 
-use crate::keyspace::record::{Mark, RUN_BYTES_MAX, RUN_RECORDS_MAX};
+use crate::keyspace::record::{self, Mark, RUN_BYTES_MAX, RUN_RECORDS_MAX};
 use crate::read::Page;
 use crate::tail::Tail;
 
@@ -107,9 +107,30 @@ impl PendingStream {
     fn row_for_one_more(&mut self) -> Option<&mut OpenRow> {
         if self.rows.last().is_none_or(OpenRow::is_full) {
             let Tail { next, bytes, .. } = self.tail;
+            if self.rows.is_empty() {
+                // Of thousands of streams most never have a second row.
+                self.rows.reserve_exact(1);
+            }
             self.rows.push(OpenRow { first: next, bytes_before: bytes, marks: Vec::new(), data: Vec::new() });
         }
         self.rows.last_mut()
+    }
+
+    /// Its rows, by their first offsets, in order; the last one has the close.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (Offset, Vec<u8>)> {
+        let mut closure = self.closure.as_ref();
+        let rows = (0..self.rows.len()).rev().zip(&self.rows).map(move |(behind, row)| {
+            let closure = if behind == 0 { closure.take() } else { None };
+            (row.first, record::ser(row.bytes_before, &row.marks, &row.data, closure))
+        });
+        // A close that no record came with.
+        let alone = self.closure.as_ref().filter(|_| self.rows.is_empty());
+        rows.chain(alone.map(|closure| (self.tail.next, record::ser(self.tail.bytes, &[], &[], Some(closure)))))
+    }
+
+    /// The bytes of its records.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.data.len()).sum()
     }
 
     /// Takes what `page` still has room for. Says whether the page is full.

@@ -6,10 +6,12 @@ use everstream_log::{Entry, Error, ErrorKind, StreamKey};
 use fjall::PersistMode;
 
 use super::{Recovery, damaged_before_its_end, failed, keep};
+use crate::batch::Batch;
 use crate::directory::Directory;
 use crate::failure::describe;
 use crate::fold::fold_all;
 use crate::journal::{Scan, list, read, scan, sync_names};
+use crate::keyspace::stream_key;
 use crate::pending::Staged;
 use crate::store::Store;
 use crate::stream_map::StreamMap;
@@ -71,6 +73,7 @@ fn cut(recovery: &mut Recovery, number: u64, path: &Path, found: &Scan, damaged:
 fn replay(store: &Store, entries: Vec<Entry>) -> Result<u64, Error> {
     let mut tails: StreamMap<Option<Tail>> = StreamMap::default();
     let mut dropped = 0;
+    let mut batch = Batch::new(store);
     for entry in entries {
         let stream = entry.stream;
         let before = match tails.get(&stream) {
@@ -84,10 +87,17 @@ fn replay(store: &Store, entries: Vec<Entry>) -> Result<u64, Error> {
             }
             Some(before) if entry.first == before.next && !before.is_closed => Some(apply(store, entry, before)?),
             // In the store by now, or of a stream that is gone.
-            other => other,
+            other => {
+                // A fold brings the close first, and then this.
+                if entry.closure.is_some() {
+                    batch.remove(&store.relays, &stream_key(stream));
+                }
+                other
+            }
         };
         tails.insert(stream, after);
     }
+    batch.commit(None).map_err(|error| unfolded(&error))?;
     Ok(dropped)
 }
 

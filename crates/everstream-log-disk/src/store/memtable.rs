@@ -16,6 +16,8 @@ use super::Store;
 /// With so many sealed memtables of a keyspace a write waits. One less than where the store halts it, and one more may
 /// be sealed by the store's worker meanwhile.
 const SEALED_MAX: usize = 3;
+/// With so many tables of records that are not merged a write waits: the store would delay it at 20, and halt it at 30.
+const TABLES_MAX: usize = 16;
 /// How often a waiting write looks again: the store gives no signal, and writing a memtable takes longer.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -25,11 +27,13 @@ pub(super) struct Bounds {
     records: u64,
     /// The other keyspaces hold little; small, so that they do not keep old journals alive.
     others: u64,
+    /// From so many bytes on rows get a table of their own: smaller ones would have to be merged too often.
+    table_min: u64,
 }
 
 impl Bounds {
     pub(super) const fn new(bytes_max: u64) -> Self {
-        Self { records: bytes_max, others: bytes_max / 4 }
+        Self { records: bytes_max, others: bytes_max / 4, table_min: bytes_max / 8 }
     }
 }
 
@@ -49,6 +53,19 @@ impl Sealings {
 }
 
 impl Store {
+    /// Whether so many bytes of records go into a table of their own.
+    pub(crate) const fn is_worth_a_table(&self, bytes: usize) -> bool {
+        bytes as u64 >= self.bounds.table_min
+    }
+
+    /// Runs what may hold the store's journal for some flushes.
+    pub(crate) fn while_busy(&self, run: impl FnOnce() -> fjall::Result<()>) -> fjall::Result<()> {
+        self.is_making_table.store(true, Ordering::Release);
+        let outcome = run();
+        self.is_making_table.store(false, Ordering::Release);
+        outcome
+    }
+
     /// So many bytes may be written between two looks at the sizes of the memtables.
     pub(crate) const fn unweighed_bytes_max(&self) -> u64 {
         self.bounds.records / 32
@@ -70,9 +87,22 @@ impl Store {
     ///
     /// # Errors
     /// When the store's worker has died: it will never be.
-    #[expect(clippy::disallowed_methods, reason = "the store gives no signal when a memtable is written")]
     pub(crate) fn wait_for_room(&self) -> fjall::Result<()> {
-        while self.is_busy() && self.keyspaces().iter().any(|keyspace| keyspace.sealed_memtable_count() >= SEALED_MAX) {
+        let is_behind = || self.keyspaces().iter().any(|keyspace| keyspace.sealed_memtable_count() >= SEALED_MAX);
+        self.wait_while(|| self.is_busy() && is_behind())
+    }
+
+    /// Waits until there may be one more table of records. Not in a caller's thread.
+    ///
+    /// # Errors
+    /// When the store's worker has died: it will never be.
+    pub(crate) fn wait_for_merges(&self) -> fjall::Result<()> {
+        self.wait_while(|| self.records.tree.l0_run_count() >= TABLES_MAX)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the store gives no signal when it has written or merged files")]
+    fn wait_while(&self, is_behind: impl Fn() -> bool) -> fjall::Result<()> {
+        while is_behind() {
             // The store's only way to say that its worker has failed; the journal is flushed to the kernel anyway.
             self.db.persist(PersistMode::Buffer)?;
             std::thread::sleep(LOOK_AGAIN);
@@ -85,6 +115,9 @@ impl Store {
     /// From the moment a memtable is sealed until it is in a file, the store may hold its journal for the length of a
     /// flush; with four sealed or thirty unmerged tables it halts writers altogether.
     pub(crate) fn is_busy(&self) -> bool {
+        if self.is_making_table.load(Ordering::Acquire) {
+            return true;
+        }
         let begun = self.sealings.begun.load(Ordering::Acquire);
         if self.sealings.written.load(Ordering::Acquire) == begun {
             return false;

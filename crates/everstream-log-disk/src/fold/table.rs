@@ -1,0 +1,38 @@
+//! Folding into a table: the rows go to a sorted file of their own, past the store's journal and memory.
+//!
+//! For much at once that is what costs least: each byte is written once, and nothing of it stays in memory. The file is
+//! on the device, with its name, before anybody sees it.
+
+use super::Part;
+use crate::batch::Batch;
+use crate::keyspace::{record, stream_key};
+use crate::store::Store;
+
+/// Folds `part` of what is set aside, none of it with anything but records and the close.
+pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
+    if part.is_empty() {
+        return Ok(());
+    }
+    store.wait_for_merges()?;
+    let mut rows = store.records.start_ingestion()?;
+    for (stream, pending) in part {
+        // One that goes from now on is reclaimed behind this fold.
+        if store.pending.is_gone(*stream) {
+            continue;
+        }
+        for (first, row) in pending.runs() {
+            rows.write(record::key(*stream, first), row)?;
+        }
+    }
+    store.while_busy(|| rows.finish())?;
+    // Behind the rows: one that is listed as open and has its close is passed over, one that is not listed and has none
+    // would stay open for ever.
+    let mut batch = Batch::new(store);
+    for (stream, pending) in part {
+        if pending.tail.is_closed && pending.tail.is_relay {
+            batch.remove(&store.relays, &stream_key(*stream));
+        }
+    }
+    store.wait_for_room()?;
+    batch.commit(None)
+}

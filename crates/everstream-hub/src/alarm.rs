@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use everstream_log::Offset;
+use slab::Slab;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -61,10 +62,19 @@ impl Waiter {
     }
 }
 
-/// The wakers that one publish found, by the runtime they belong to. The first of each kind takes no memory of its own:
-/// mostly there is one for each runtime.
+/// The wakers that one publish found.
+#[derive(Debug)]
+pub(crate) enum Wakers {
+    /// Of the one that there is, who may stand for many. Nearly always that is all, and it is the same wherever it is.
+    Only(Option<Waker>),
+    /// Of several.
+    Each(Sorted),
+}
+
+/// Wakers by the runtime they belong to. The first of each kind takes no memory of its own: mostly there is one for each
+/// runtime.
 #[derive(Debug, Default)]
-pub(crate) struct Wakers {
+pub(crate) struct Sorted {
     here: Few<Waker>,
     elsewhere: Few<(Arc<Alarm>, Few<Waker>)>,
 }
@@ -77,9 +87,26 @@ struct Few<T> {
 
 impl Wakers {
     /// Takes the wakers of all who wait; `home` is the alarm of the publisher's own runtime.
-    pub(crate) fn take<'a>(waiters: impl Iterator<Item = &'a mut Waiter>, home: &Arc<Alarm>) -> Self {
+    pub(crate) fn take(waiters: &mut Slab<Waiter>, home: &Arc<Alarm>) -> Self {
+        match waiters.len() {
+            0 | 1 => Self::Only(waiters.iter_mut().next().and_then(|(_, waiter)| waiter.waker.take())),
+            _ => Self::Each(Sorted::take(waiters, home)),
+        }
+    }
+
+    /// Wakes them.
+    pub(crate) fn wake(self) {
+        match self {
+            Self::Only(waker) => waker.into_iter().for_each(Waker::wake),
+            Self::Each(wakers) => wakers.wake(),
+        }
+    }
+}
+
+impl Sorted {
+    fn take(waiters: &mut Slab<Waiter>, home: &Arc<Alarm>) -> Self {
         let mut wakers = Self::default();
-        for waiter in waiters {
+        for (_, waiter) in waiters {
             let Some(waker) = waiter.waker.take() else { continue };
             if Arc::ptr_eq(&waiter.alarm, home) {
                 wakers.here.push(waker);
@@ -99,7 +126,7 @@ impl Wakers {
     }
 
     /// Wakes them: other cores first, so that they work at the same time.
-    pub(crate) fn wake(self) {
+    fn wake(self) {
         for (alarm, group) in self.elsewhere {
             alarm.ring(group);
         }

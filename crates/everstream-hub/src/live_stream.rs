@@ -1,32 +1,28 @@
 //! A stream in memory: its tail, its end and who waits for either.
 
 pub(crate) mod sequence;
+mod state;
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_log::{
-    Entry, Epoch, Expiry, ForkedFrom, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, StreamSeq,
-    Timestamp,
+    Entry, Epoch, Expiry, ForkedFrom, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, Timestamp,
 };
-use slab::Slab;
 use tokio::sync::Notify;
 
+use self::state::State;
 use crate::alarm::{Alarm, Waiter, Wakers};
-use crate::batch::{BatchFrame, BatchPlace, BatchRing, DueBatch, EncodeBatch, RingBounds};
+use crate::batch::{BatchFrame, BatchPlace, BatchRing, DueBatch, EncodeBatch};
 use crate::deadline::Deadline;
 use crate::home::Home;
 use crate::producer::Seats;
 use crate::resume::Held;
-use crate::ring::Ring;
 use crate::stream::{Append, Appended, End};
 use crate::{ContentKind, Error, ErrorKind, HubConfig};
-
-/// What a ring keeps for each subscriber of what all of them have taken: a large audience has a full ring to come back to.
-const KEPT_BYTES_PER_SUBSCRIBER: usize = 1024;
 
 /// A stream in memory. Shared by its handles, subscriptions and the commands under way; the registry lets go of it when
 /// nobody else holds it.
@@ -49,38 +45,9 @@ pub(crate) struct LiveStream {
     pub(crate) ending: Notify,
     /// Notified when the first subscription comes and when the last one goes.
     pub(crate) audience: Notify,
-    /// Of the producers that appended lately.
-    pub(crate) seats: Seats,
+    /// Of the producers that appended lately. Most streams have none.
+    pub(crate) seats: OnceLock<Box<Seats>>,
     state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    ring: Ring,
-    /// The same records in batches, while somebody follows so.
-    batches: Option<BatchRing>,
-    bounds: RingBounds,
-    first: Offset,
-    bytes: u64,
-    end: Option<End>,
-    /// The last position a publisher gave.
-    stream_seq: Option<StreamSeq>,
-    /// How many producers have appended.
-    producers: u64,
-    /// One per subscription, however many subscribers it stands for.
-    waiters: Slab<Waiter>,
-    subscribers: usize,
-    plan: Plan,
-}
-
-/// What the writer has promised to appends that are not acknowledged yet. Only the writer looks at it.
-#[derive(Debug)]
-struct Plan {
-    next: Offset,
-    bytes: u64,
-    closes: bool,
-    stream_seq: Option<StreamSeq>,
-    producers: u64,
 }
 
 /// Where an append stands, and in which forms somebody takes its records. Whoever comes later finds them in the log.
@@ -116,26 +83,7 @@ pub(crate) enum Found {
 
 impl LiveStream {
     pub(crate) fn new(head: StreamHead, name: StreamName, home: Home, config: &HubConfig) -> Self {
-        let plan = Plan {
-            next: head.tail,
-            bytes: head.bytes,
-            closes: head.closure.is_some(),
-            stream_seq: head.stream_seq.clone(),
-            producers: head.producers,
-        };
-        let state = State {
-            ring: Ring::new(head.tail, config.ring_bytes_max, config.ring_frames_max),
-            batches: None,
-            bounds: RingBounds { bytes_max: config.ring_bytes_max, frames_max: config.ring_frames_max },
-            first: head.first,
-            bytes: head.bytes,
-            end: head.closure.map(End::Closed),
-            stream_seq: head.stream_seq,
-            producers: head.producers,
-            waiters: Slab::new(),
-            subscribers: 0,
-            plan,
-        };
+        let state = State::new(&head, config);
         Self {
             name,
             key: head.key,
@@ -149,7 +97,7 @@ impl LiveStream {
             used_ms: AtomicU64::new(0),
             ending: Notify::new(),
             audience: Notify::new(),
-            seats: Seats::default(),
+            seats: OnceLock::new(),
             state: Mutex::new(state),
         }
     }
@@ -216,7 +164,7 @@ impl LiveStream {
     pub(crate) fn follow(&self, encode: EncodeBatch) {
         let mut state = self.state();
         let (tail, bounds) = (state.ring.tail(), state.bounds);
-        state.batches.get_or_insert_with(|| BatchRing::new(tail, bounds, encode)).enter();
+        state.batches.get_or_insert_with(|| Box::new(BatchRing::new(tail, bounds, encode))).enter();
     }
 
     /// One of those is gone.
@@ -299,7 +247,7 @@ impl LiveStream {
         state.plan.next = first.plus(append.records.len() as u64);
         state.plan.bytes += bytes;
         state.plan.closes = append.close.is_some();
-        let followers = state.batches.as_ref().map_or(0, BatchRing::followers);
+        let followers = state.batches.as_ref().map_or(0, |batches| batches.followers());
         let encode_batch = match &state.batches {
             Some(batches) if !append.records.is_empty() => {
                 usize::try_from(bytes).ok().and_then(|len| batches.encode(len))
@@ -319,13 +267,7 @@ impl LiveStream {
     /// Forgets what was planned and not acknowledged, after a failed commit.
     pub(crate) fn forget_plan(&self) {
         let mut state = self.state();
-        state.plan = Plan {
-            next: state.ring.tail(),
-            bytes: state.bytes,
-            closes: matches!(state.end, Some(End::Closed(_))),
-            stream_seq: state.stream_seq.clone(),
-            producers: state.producers,
-        };
+        state.forget_plan();
     }
 
     /// Makes acknowledged records visible and wakes who waits. Cannot fail or wait.
@@ -358,7 +300,7 @@ impl LiveStream {
 
     /// Wakers are called after the lock is released, so that the woken do not meet it.
     fn wake(&self, mut state: MutexGuard<'_, State>, ends: bool) {
-        let wakers = Wakers::take(state.waiters.iter_mut().map(|(_, waiter)| waiter), &self.home.alarm);
+        let wakers = Wakers::take(&mut state.waiters, &self.home.alarm);
         drop(state);
         if ends {
             self.ending.notify_waiters();
@@ -406,21 +348,5 @@ impl LiveStream {
         let state = self.state();
         let is_kept_for_its_end = state.plan.closes && self.settings.expiry == Expiry::Never;
         (!is_kept_for_its_end && !state.is_gone()).then_some(ttl)
-    }
-}
-
-impl State {
-    const fn is_gone(&self) -> bool {
-        matches!(self.end, Some(End::Deleted | End::Expired))
-    }
-
-    /// Gives up what every subscriber has taken, but for a little for those who lose their connection and come back.
-    fn give_up_taken(&mut self) {
-        let Some(taken) = self.waiters.iter().map(|(_, waiter)| waiter.at).min() else { return };
-        let kept_bytes = self.subscribers.saturating_mul(KEPT_BYTES_PER_SUBSCRIBER);
-        self.ring.give_up(taken, kept_bytes);
-        if let Some(batches) = &mut self.batches {
-            batches.give_up(taken, kept_bytes);
-        }
     }
 }

@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind};
 /// So many seats are kept although nobody holds them.
 const SEATS_KEPT_MAX: usize = 128;
 
-/// The seats of one live stream; takes no memory until a producer comes.
+/// The seats of one live stream.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     inner: Mutex<Inner>,

@@ -221,7 +221,7 @@ impl Stream {
         let seat = match &sequencing.producer {
             None => None,
             Some(mark) => {
-                let seat = self.live.seats.take(&mark.id);
+                let seat = self.live.seats.get_or_init(Box::default).take(&mark.id);
                 seat.load(&*self.hub.shared.log, self.live.key, &mark.id).await?;
                 Some(seat)
             }

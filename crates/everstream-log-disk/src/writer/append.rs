@@ -13,6 +13,7 @@ impl Writer {
     pub(super) fn stage_append(&mut self, group: &mut Group, entries: Vec<Entry>) -> Result<Changed, Error> {
         let staged_before = group.appends.len();
         group.appends.reserve(entries.len());
+        group.streams.reserve(entries.len());
         self.ends.clear();
         self.newcomers.clear();
         for entry in entries {

@@ -1,7 +1,9 @@
 //! The relay: the task that carries one answer from the upstream into its stream, whoever listens.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 
 use everstream_hub::{Append, Close, Dormant, Stream, Tasks};
 use everstream_log::CloseReason;
@@ -117,14 +119,15 @@ impl Carrier<'_> {
     async fn carry(mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
         let mut answer = match origin {
             Origin::Answered(answer) => answer,
-            Origin::Call(upstream, call) => match upstream.send(*call).await {
+            // On the heap: it is over before the first token comes, and its room would be the relay's to the end.
+            Origin::Call(upstream, call) => match Box::pin(upstream.send(*call)).await {
                 Ok(answer) => Box::new(answer),
                 Err(failure) => return failed(&self.report(&failure)),
             },
         };
         if !self.intake.takes(&answer) {
             drop(self.permit.take());
-            refusal::pass_on(self.stream, *answer, refusal).await;
+            Box::pin(refusal::pass_on(self.stream, *answer, refusal)).await;
             return Ending::Ended;
         }
         let headers = Arc::new(crate::header::beside_events(answer.headers()));
@@ -144,11 +147,17 @@ impl Carrier<'_> {
     async fn carry_body(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
         let mut appender = self.stream.appender();
         loop {
-            let fed = tokio::select! {
-                // Both are cancel-safe. A log that refuses is noticed before the upstream says more.
-                biased;
-                error = appender.failed() => return self.not_appended(&error),
-                fed = answer.feed(|bytes| self.intake.push(bytes)) => fed,
+            answer.begin_to_wait();
+            let fed = poll_fn(|cx| {
+                // A log that refuses is noticed before the upstream says more.
+                if let Poll::Ready(error) = appender.poll_failed(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                answer.poll_feed(cx, &mut |bytes| self.intake.push(bytes)).map(Ok)
+            });
+            let fed = match fed.await {
+                Ok(fed) => fed,
+                Err(error) => return self.not_appended(&error),
             };
             let append = match fed {
                 Ok(true) => self.intake.take(),

@@ -2,10 +2,12 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::receipt::{Receipt, Reply};
+use crate::sleeper::Bed;
 use crate::stream::{Append, Stream};
 use crate::writer::Command;
 use crate::{Error, ErrorKind};
@@ -17,11 +19,12 @@ use crate::{Error, ErrorKind};
 pub struct Appender {
     stream: Stream,
     receipt: Arc<Receipt>,
+    bed: Bed,
 }
 
 impl Appender {
     pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, receipt: Arc::default() }
+        Self { stream, receipt: Arc::default(), bed: Bed::default() }
     }
 
     /// Hands `append` over once the one before is acknowledged.
@@ -54,15 +57,12 @@ impl Appender {
     /// # Cancel safety
     /// Safe.
     pub async fn settled(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.receipt.poll_settled(cx)).await
+        poll_fn(|cx| self.receipt.poll_settled(&mut self.bed, cx)).await
     }
 
-    /// Resolves once an append has failed.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub async fn failed(&mut self) -> Error {
-        poll_fn(|cx| self.receipt.poll_failed(cx)).await
+    /// Resolves once an append has failed; wakes nobody when none does.
+    pub fn poll_failed(&mut self, cx: &Context<'_>) -> Poll<Error> {
+        self.receipt.poll_failed(&mut self.bed, cx)
     }
 }
 

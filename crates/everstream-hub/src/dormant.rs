@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures_util::task::AtomicWaker;
+use crate::sleeper::{Bed, Sleeper};
 
 /// Looks at what a task waits for beside its work only when that was woken, however often the task runs: its timers,
 /// tokens and locks are not asked again for every token.
 #[derive(Debug)]
-pub struct Dormancy(Arc<Bell>);
+pub struct Dormancy {
+    bell: Arc<Bell>,
+    bed: Bed,
+}
 
 /// A future within a [`Dormancy`] of its own.
 #[derive(Debug)]
@@ -24,30 +27,31 @@ pub struct Dormant<F> {
 #[derive(Debug)]
 struct Bell {
     has_rung: AtomicBool,
-    task: AtomicWaker,
+    sleeper: Sleeper,
 }
 
 impl Dormancy {
     /// One that looks the first time it is polled.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Bell { has_rung: AtomicBool::new(true), task: AtomicWaker::new() }))
+        let bell = Bell { has_rung: AtomicBool::new(true), sleeper: Sleeper::default() };
+        Self { bell: Arc::new(bell), bed: Bed::default() }
     }
 
     /// Calls `look` if something it looked at has woken it since, else nothing is there.
-    pub fn poll<T>(&self, cx: &Context<'_>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    pub fn poll<T>(&mut self, cx: &Context<'_>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         // Before the look: a ring in between wakes the task.
-        self.0.task.register(cx.waker());
+        self.bell.sleeper.lie_down(&mut self.bed, cx);
         // Nearly always it has not: then a look at the flag is all.
-        if !self.0.has_rung.load(Ordering::Acquire) || !self.0.has_rung.swap(false, Ordering::AcqRel) {
+        if !self.bell.has_rung.load(Ordering::Acquire) || !self.bell.has_rung.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
-        look(&mut Context::from_waker(&Waker::from(Arc::clone(&self.0))))
+        look(&mut Context::from_waker(&Waker::from(Arc::clone(&self.bell))))
     }
 
     /// Has it look the next time it is polled: what it looks at was changed, or was found ready.
     pub fn rouse(&self) {
-        self.0.has_rung.store(true, Ordering::Release);
+        self.bell.has_rung.store(true, Ordering::Release);
     }
 }
 
@@ -86,7 +90,7 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.has_rung.store(true, Ordering::Release);
-        self.task.wake();
+        self.sleeper.wake();
     }
 }
 

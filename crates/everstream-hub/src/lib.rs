@@ -28,6 +28,7 @@ mod receipt;
 mod registry;
 mod resume;
 mod ring;
+mod sleeper;
 mod stream;
 mod subscription;
 mod sweeper;

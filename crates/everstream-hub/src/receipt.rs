@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::sleeper::{Bed, Sleeper};
 use crate::stream::Sequenced;
 
 /// Where the writer sends an append's outcome. Dropped without one it says that the process drains.
@@ -33,17 +33,19 @@ impl Reply {
 const BUSY: u8 = 1;
 /// Its success is waited for.
 const AWAITED: u8 = 2;
+/// One has failed.
+const FAILED: u8 = 4;
 
 /// What has become of the appends of one [`Appender`](crate::Appender): at most one is under way, and none behind a
-/// failure. Asked for every token, so it takes no lock.
+/// failure. Asked for every token, so it takes no lock and little room: one line of the cache has it all.
 #[derive(Debug, Default)]
 pub(crate) struct Receipt {
-    /// `BUSY` and `AWAITED`.
+    /// `BUSY`, `AWAITED` and `FAILED`.
     state: AtomicU8,
-    /// Set once, before `state` says that nothing is under way.
-    failure: OnceLock<Error>,
+    /// Set once, before `state` says so.
+    failure: OnceLock<Box<Error>>,
     /// Woken by a failure, and by a success only if that is waited for.
-    task: AtomicWaker,
+    sleeper: Sleeper,
 }
 
 /// The writer's end of an append under way.
@@ -58,15 +60,15 @@ impl Receipt {
     }
 
     /// Resolves once nothing is under way.
-    pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_settled(&self, bed: &mut Bed, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(settled) = self.settled(self.state.load(Ordering::Acquire)) {
             return Poll::Ready(settled);
         }
-        self.task.register(cx.waker());
+        self.sleeper.lie_down(bed, cx);
         // What is settled from here on wakes; what was settled before is seen.
         match self.settled(self.state.fetch_or(AWAITED, Ordering::AcqRel)) {
             Some(settled) => {
-                self.state.store(0, Ordering::Release);
+                self.state.fetch_and(!AWAITED, Ordering::AcqRel);
                 Poll::Ready(settled)
             }
             None => Poll::Pending,
@@ -74,25 +76,33 @@ impl Receipt {
     }
 
     /// Resolves once an append has failed; costs no wake-up when none does.
-    pub(crate) fn poll_failed(&self, cx: &Context<'_>) -> Poll<Error> {
-        self.task.register(cx.waker());
-        self.failure.get().map_or(Poll::Pending, |failure| Poll::Ready(failure.share()))
+    pub(crate) fn poll_failed(&self, bed: &mut Bed, cx: &Context<'_>) -> Poll<Error> {
+        self.sleeper.lie_down(bed, cx);
+        if self.state.load(Ordering::Acquire) & FAILED == 0 {
+            return Poll::Pending;
+        }
+        self.failure().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// The outcome, if in `state` nothing is under way.
     fn settled(&self, state: u8) -> Option<Result<(), Error>> {
-        (state & BUSY == 0).then(|| self.failure.get().map_or(Ok(()), |failure| Err(failure.share())))
+        let failure = || if state & FAILED == 0 { None } else { self.failure() };
+        (state & BUSY == 0).then(|| failure().map_or(Ok(()), Err))
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.failure.get().map(|failure| failure.share())
     }
 
     fn settle(&self, outcome: Result<(), Error>) {
         let has_failed = outcome.is_err();
         if let Err(failure) = outcome {
             // Nothing is appended behind a failure, so this is the first.
-            let _ = self.failure.set(failure);
+            let _ = self.failure.set(Box::new(failure));
         }
-        let before = self.state.swap(0, Ordering::AcqRel);
+        let before = self.state.swap(if has_failed { FAILED } else { 0 }, Ordering::AcqRel);
         if has_failed || before & AWAITED != 0 {
-            self.task.wake();
+            self.sleeper.wake();
         }
     }
 }

@@ -87,7 +87,7 @@ impl PlainAppends {
         let mut patience = pin!(sleep(self.idle_timeout));
         let mut drained = pin!(self.draining.cancelled());
         // Both are asked only when they were woken: asking takes locks that all connections share.
-        let aside = Dormancy::new();
+        let mut aside = Dormancy::new();
         loop {
             let recognised = match unread.as_slice() {
                 [] => Recognised::Unfinished { missing: READ_BYTES },

@@ -42,6 +42,8 @@ struct Patience {
     /// Nothing but the wait's beginning has happened since.
     is_new: bool,
     timer: Pin<Box<Sleep>>,
+    /// When the timer wakes; it lies elsewhere.
+    wakes_at: Instant,
     /// The task that the timer wakes.
     task: Option<Waker>,
 }
@@ -82,17 +84,19 @@ impl UpstreamAnswer {
         .await
     }
 
-    /// Gives `sink` what has arrived, once there is something. Says whether there was, or else the clean end.
-    ///
-    /// # Cancel safety
-    /// Safe: what was taken is in `sink`.
-    pub(crate) async fn feed(&mut self, mut sink: impl FnMut(&[u8])) -> Result<bool, Failure> {
+    /// A new wait for bytes begins; to be called before [`Self::poll_feed`] is polled for them.
+    pub(crate) fn begin_to_wait(&mut self) {
         self.patience.restart();
-        poll_fn(|cx| {
-            let step = self.poll_step(cx, |body, cx| body.poll(cx, &mut sink));
-            step.map_ok(|step| step == Some(Step::Arrived))
-        })
-        .await
+    }
+
+    /// Gives `sink` what has arrived, once there is something. Says whether there was, or else the clean end.
+    pub(crate) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Poll<Result<bool, Failure>> {
+        let step = self.poll_step(cx, |body, cx| body.poll(cx, sink));
+        step.map_ok(|step| step == Some(Step::Arrived))
     }
 
     /// What `poll` finds in the body, in time; nothing at an end that was put back.
@@ -179,8 +183,9 @@ fn is_encoded(head: &response::Parts) -> bool {
 impl Patience {
     fn new(idle: Duration, deadline: Option<Instant>) -> Self {
         let since = Instant::now();
-        let timer = Box::pin(sleep_until(Self::wake_at(since + idle, deadline)));
-        Self { idle, deadline, since, is_new: true, timer, task: None }
+        let wakes_at = Self::wake_at(since + idle, deadline);
+        let timer = Box::pin(sleep_until(wakes_at));
+        Self { idle, deadline, since, is_new: true, timer, wakes_at, task: None }
     }
 
     fn wake_at(silent_until: Instant, deadline: Option<Instant>) -> Instant {
@@ -197,7 +202,7 @@ impl Patience {
     fn poll_exhausted(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         let is_new = std::mem::take(&mut self.is_new);
         let wakes_us = self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
-        if is_new && wakes_us && self.since < self.timer.deadline() {
+        if is_new && wakes_us && self.since < self.wakes_at {
             return Poll::Pending;
         }
         loop {
@@ -209,6 +214,7 @@ impl Patience {
             let wake = Self::wake_at(silent_until, self.deadline);
             if wake > Instant::now() {
                 self.timer.as_mut().reset(wake);
+                self.wakes_at = wake;
             } else if wake == silent_until {
                 return Poll::Ready(Failure::new(OutcomeCode::UpstreamStalled, "the upstream fell silent"));
             } else {

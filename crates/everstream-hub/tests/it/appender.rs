@@ -1,9 +1,8 @@
 //! Appending without waiting: order, one step ahead, and bad news at once.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use everstream_hub::{Append, Close, ErrorKind};
@@ -51,7 +50,7 @@ async fn a_failure_is_told_at_once_and_nothing_is_appended_behind_it() {
     let mut appender = stream.appender();
     rig.log.fail_commit(1);
     appender.append(records(&["a"])).await.unwrap();
-    assert_eq!(appender.failed().await.kind(), ErrorKind::Storage);
+    assert_eq!(poll_fn(|cx| appender.poll_failed(cx)).await.kind(), ErrorKind::Storage);
     assert_eq!(appender.append(records(&["b"])).await.unwrap_err().kind(), ErrorKind::Storage);
     assert_eq!(appender.settled().await.unwrap_err().kind(), ErrorKind::Storage);
     assert_eq!(stream.state().tail, Offset(0));
@@ -77,10 +76,7 @@ async fn an_acknowledgement_that_nobody_waits_for_wakes_nobody() {
     let count = Arc::new(WakeCount::default());
     let waker = Waker::from(Arc::clone(&count));
     appender.append(records(&["a"])).await.unwrap();
-    {
-        let mut failed = pin!(appender.failed());
-        assert!(poll_fn(|_| Poll::Ready(failed.as_mut().poll(&mut Context::from_waker(&waker)))).await.is_pending());
-    }
+    assert!(appender.poll_failed(&Context::from_waker(&waker)).is_pending());
     let mut frames = std::collections::VecDeque::new();
     stream.subscribe(Offset::ZERO).unwrap().next(&mut frames).await;
     assert_eq!(frames.len(), 1, "it is acknowledged");

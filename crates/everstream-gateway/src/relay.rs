@@ -65,7 +65,7 @@ impl Relay {
         let Self { stream, intake, on_disconnect, audience, presence, tasks, phase, .. } = self;
         let (draining, cutoff) = (tasks.draining(), tasks.cutoff());
         let ending = {
-            let carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
+            let mut carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
             let carrying = AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind();
             // Beside every token of the answer, and woken once at most.
             let interrupted = Dormant::new(Box::pin(async {
@@ -101,7 +101,7 @@ impl Relay {
         phase.send_if_modified(Phase::close);
         drop(self.listed);
         if let Some(answer) = whole {
-            answer.finish().await;
+            Box::pin(answer.finish()).await;
         }
     }
 }
@@ -116,7 +116,7 @@ struct Carrier<'a> {
 }
 
 impl Carrier<'_> {
-    async fn carry(mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
+    async fn carry(&mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
         let mut answer = match origin {
             Origin::Answered(answer) => answer,
             // On the heap: it is over before the first token comes, and its room would be the relay's to the end.

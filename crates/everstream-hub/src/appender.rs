@@ -44,7 +44,10 @@ impl Appender {
         let command = Command::Append { live: Arc::clone(&self.stream.live), append, ticket: None, reply };
         match home.writer.try_send(command) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(command)) => home.writer.send(command).await.map_err(|_| Error::draining()),
+            // On the heap: it is rare, and its room would be that of everybody who appends so.
+            Err(TrySendError::Full(command)) => {
+                Box::pin(home.writer.send(command)).await.map_err(|_| Error::draining())
+            }
             Err(TrySendError::Closed(_)) => Err(Error::draining()),
         }
     }

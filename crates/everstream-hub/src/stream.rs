@@ -309,16 +309,46 @@ impl Stream {
     /// # Cancel safety
     /// Safe.
     pub async fn read(&self, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, Error> {
+        let tail = self.begin_read(from)?;
+        let mut records = self.hub.shared.log.read(self.live.key, from, limit).await?;
+        records.retain(|record| record.offset < tail);
+        Ok(records)
+    }
+
+    /// As [`Stream::read`], for a caller that makes something large of the records: `make` runs where they are read, which
+    /// is a thread of the log for reads that are not short.
+    ///
+    /// # Errors
+    /// As [`Stream::read`].
+    ///
+    /// # Cancel safety
+    /// Safe; what is being made then is dropped.
+    pub async fn read_with<T: Send + 'static>(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        make: impl FnOnce(&[Record]) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let tail = self.begin_read(from)?;
+        let (made, taken) = oneshot::channel();
+        let make = Box::new(move |records: &[Record]| {
+            let acknowledged = records.partition_point(|record| record.offset < tail);
+            let _ = made.send(make(records.get(..acknowledged).unwrap_or_default()));
+        });
+        self.hub.shared.log.read_with(self.live.key, from, limit, make).await?;
+        taken.await.map_err(|_| Error::new(ErrorKind::Storage, "a read was answered without its records"))
+    }
+
+    /// The tail before a read from `from`: the log may already hold records behind it that it has not acknowledged, and
+    /// nobody sees those (invariant 2).
+    fn begin_read(&self, from: Offset) -> Result<Offset, Error> {
         self.hub.shared.touch(&self.live);
-        let held = self.live.held();
-        if from > held.tail {
-            let context = format!("offset {from} is beyond the tail {} of stream {}", held.tail, self.live.name);
+        let tail = self.live.held().tail;
+        if from > tail {
+            let context = format!("offset {from} is beyond the tail {tail} of stream {}", self.live.name);
             return Err(Error::new(ErrorKind::OffsetBeyondTail, context));
         }
-        // The log may already hold records that it has not acknowledged: nobody sees those (invariant 2).
-        let mut records = self.hub.shared.log.read(self.live.key, from, limit).await?;
-        records.retain(|record| record.offset < held.tail);
-        Ok(records)
+        Ok(tail)
     }
 
     /// Judges a resume point.

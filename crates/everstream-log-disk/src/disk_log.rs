@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use everstream_log::{
-    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ProducerId, ProducerState,
-    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
+    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, MakeOfRecords, Offset, ProducerId,
+    ProducerState, ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
 };
 use tokio::sync::oneshot;
 
@@ -97,6 +97,19 @@ impl DiskLog {
         self.with(|engine| read(&engine.store))?
     }
 
+    /// Runs a short read in this thread, a longer one on a thread of the engine.
+    async fn read_anywhere<T: Send + 'static>(
+        &self,
+        limit: ReadLimit,
+        read: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        if limit.bytes_max <= ReadLimit::SHORT_BYTES_MAX {
+            return self.look(read);
+        }
+        let reads = self.with(|engine| engine.reads.clone())?;
+        reads.run(read).await
+    }
+
     async fn change(&self, change: Change) -> Result<Changed, Error> {
         let attempt = self.with(|engine| match engine.try_change(change) {
             Attempt::Made(outcome) => Ok(outcome),
@@ -135,13 +148,11 @@ impl Log for DiskLog {
     }
 
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
-        Box::pin(async move {
-            if limit.bytes_max <= ReadLimit::SHORT_BYTES_MAX {
-                return self.look(|store| read::read(store, stream, from, limit));
-            }
-            let reads = self.with(|engine| engine.reads.clone())?;
-            reads.run(move |store| read::read(store, stream, from, limit)).await
-        })
+        Box::pin(self.read_anywhere(limit, move |store| read::read(store, stream, from, limit)))
+    }
+
+    fn read_with(&self, stream: StreamKey, from: Offset, limit: ReadLimit, make: MakeOfRecords) -> LogFuture<'_, ()> {
+        Box::pin(self.read_anywhere(limit, move |store| read::read(store, stream, from, limit).map(|read| make(&read))))
     }
 
     fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {

@@ -28,7 +28,8 @@ pub use epoch::{Epoch, InvalidEpoch};
 pub use error::{Error, ErrorKind};
 pub use fork::{FORK_DEPTH_MAX, Fork, ForkPoint, ForkedFrom, Tombstone};
 pub use log::{
-    Alias, Create, Entry, Expiry, Health, Log, LogFuture, NewRecord, Origin, ReadLimit, Settings, StreamHead, StreamKey,
+    Alias, Create, Entry, Expiry, Health, Log, LogFuture, MakeOfRecords, NewRecord, Origin, ReadLimit, Settings,
+    StreamHead, StreamKey,
 };
 pub use memory::MemoryLog;
 pub use offset::Offset;

@@ -16,6 +16,9 @@ use crate::{
 /// or read, never per record.
 pub type LogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
+/// What is made of the records of a read; see [`Log::read_with`].
+pub type MakeOfRecords = Box<dyn FnOnce(&[Record]) + Send>;
+
 /// The engine's own number of one incarnation of a stream; never used twice within a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamKey(pub u64);
@@ -231,6 +234,18 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `StreamNotFound` (the incarnation was deleted), `OffsetTrimmed`, `OffsetBeyondTail`, `Storage`.
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>>;
+
+    /// As [`Log::read`], for a caller that makes something large of the records: `make` is given them where the read is
+    /// made, so that a long one costs the caller's thread nothing. It is not called when the read fails.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    fn read_with(&self, stream: StreamKey, from: Offset, limit: ReadLimit, make: MakeOfRecords) -> LogFuture<'_, ()> {
+        Box::pin(async move {
+            make(&self.read(stream, from, limit).await?);
+            Ok(())
+        })
+    }
 
     /// What the stream last accepted from a producer; nothing when it never appended. Costs the same however many
     /// producers there are.

@@ -14,6 +14,7 @@ use crate::access::Access;
 use crate::config::Config;
 use crate::problem::{Code, Problem};
 use crate::protocols::demo_upstream::{self, Surroundings};
+use crate::protocols::streams::History;
 use crate::proxy_gate::ProxyGate;
 use crate::{edge, health, protocols};
 
@@ -30,6 +31,8 @@ pub struct App {
     pub access: Access,
     /// Who may use the proxy; none where it is off.
     pub proxy: Option<Arc<ProxyGate>>,
+    /// What bounded reads have in common.
+    pub(crate) history: History,
     /// Where this server listens: what requests to the demo's upstream name as their host.
     pub own_address: SocketAddr,
 }
@@ -44,7 +47,8 @@ impl App {
         let demo = demo_upstream::in_process(Surroundings::new(Arc::clone(hub.clock()), &config));
         let gateway = Gateway::new(hub.clone(), config.gateway(own_address, &demo))?;
         let proxy = ProxyGate::of(&config).map(Arc::new);
-        Ok(Self { hub, gateway, config, access: Access::open(), proxy, own_address })
+        let history = History::new(hub.tasks());
+        Ok(Self { hub, gateway, config, access: Access::open(), proxy, history, own_address })
     }
 
     /// The same for a worker: its handles write, and its relays run, on the current runtime.

@@ -26,6 +26,7 @@ use query::Query;
 
 pub(crate) use append::append_plainly;
 pub(crate) use head::NEXT_OFFSET;
+pub(crate) use history::History;
 pub(crate) use position::Position;
 
 mod append;
@@ -33,6 +34,7 @@ mod create;
 mod entity_tag;
 mod fork;
 mod head;
+mod history;
 mod joined;
 mod live;
 mod payload;

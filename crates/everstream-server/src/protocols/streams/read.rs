@@ -1,8 +1,9 @@
 //! `GET` without a live mode: a bounded read in the stream's own type.
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use everstream_hub::{End, Stream, StreamState};
-use everstream_log::{Offset, ReadLimit, Record};
+use everstream_log::Offset;
 use http::header::{CACHE_CONTROL, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -17,9 +18,6 @@ use crate::access::{Grant, Read};
 use crate::app::App;
 use crate::problem::Problem;
 
-/// One answer's share of a stream; `Stream-Next-Offset` leads to the next one.
-const PAGE: ReadLimit = ReadLimit { records_max: 16_384, bytes_max: 1 << 20 };
-
 /// May be kept by the client itself, but asked about each time: the next append belongs to the same answer, and a stream
 /// may be deleted and made anew under its URL. A client that has it all is told so without a read.
 const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -27,7 +25,9 @@ const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// Consecutive records and how the stream stood just behind the read.
 pub(super) struct Page {
     pub(super) start: Offset,
-    pub(super) records: Vec<Record>,
+    /// The offset behind them; where the next read begins.
+    pub(super) next: Offset,
+    pub(super) body: Bytes,
     /// Taken after the read: who is told to be up to date, or at the end, has everything that was there by then.
     pub(super) state: StreamState,
 }
@@ -46,7 +46,7 @@ pub(super) async fn read(
     let start = wanted.resolve(&state)?;
     if wanted == ReadFrom::Now {
         stream.touch();
-        return Ok(Page { start, records: Vec::new(), state }.respond(&stream, StatusCode::OK));
+        return Ok(Page::empty(&stream, start, state).respond(StatusCode::OK));
     }
     let tag = EntityTag::of(&state, start, state.tail);
     if tag.is_held_by(headers) {
@@ -54,12 +54,12 @@ pub(super) async fn read(
         stream.touch();
         return Ok(not_modified(&state, tag));
     }
-    let page = Page::read(&stream, start).await?;
+    let page = Page::read(app, &stream, start).await?;
     let tag = page.tag();
     if tag.is_held_by(headers) {
         return Ok(not_modified(&page.state, tag));
     }
-    let mut response = page.respond(&stream, StatusCode::OK);
+    let mut response = page.respond(StatusCode::OK);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, REVALIDATED);
     headers.insert(ETAG, tag.to_value());
@@ -87,23 +87,28 @@ impl Page {
     /// The page that begins at `start`.
     ///
     /// # Errors
-    /// As [`Stream::read`].
-    pub(super) async fn read(stream: &Stream, start: Offset) -> Result<Self, Problem> {
-        let records = stream.read(start, PAGE).await?;
-        Ok(Self { start, records, state: stream.state() })
+    /// As [`Stream::read_with`].
+    pub(super) async fn read(app: &App, stream: &Stream, start: Offset) -> Result<Self, Problem> {
+        let page = app.history.page(stream, start).await?;
+        Ok(Self { start, next: page.next, body: page.body, state: stream.state() })
     }
 
-    fn next(&self) -> Offset {
-        self.start.plus(self.records.len() as u64)
+    fn empty(stream: &Stream, at: Offset, state: StreamState) -> Self {
+        Self { start: at, next: at, body: join(stream.content(), [].iter()).into(), state }
+    }
+
+    /// Whether there is no record in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.next
     }
 
     fn tag(&self) -> EntityTag {
-        EntityTag::of(&self.state, self.start, self.next())
+        EntityTag::of(&self.state, self.start, self.next)
     }
 
     /// The records as a body, and in the head where they lead. Nobody keeps it, unless the caller says otherwise.
-    pub(super) fn respond(&self, stream: &Stream, status: StatusCode) -> Response {
-        let next = self.next();
+    pub(super) fn respond(&self, status: StatusCode) -> Response {
+        let next = self.next;
         let mut headers = head::describe(&self.state);
         headers.insert(NEXT_OFFSET, head::offset(Position(next)));
         headers.insert(VARY, HeaderValue::from_static("Accept"));
@@ -116,7 +121,6 @@ impl Page {
         if status == StatusCode::NO_CONTENT {
             return (status, headers).into_response();
         }
-        let body = join(stream.content(), self.records.iter().map(|record| &record.data));
-        (status, headers, body).into_response()
+        (status, headers, self.body.clone()).into_response()
     }
 }

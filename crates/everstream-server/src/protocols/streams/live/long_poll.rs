@@ -30,9 +30,9 @@ pub(super) async fn get(
     let start = wanted.resolve(&stream.state())?;
     let mut cursor = Cursor::of(query, app.hub.clock().now(), &mut fastrand::Rng::new());
     until_news(app, &stream, start).await?;
-    let page = page(&stream, start).await?;
-    let status = if page.records.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
-    let mut response = page.respond(&stream, status);
+    let page = page(app, &stream, start).await?;
+    let status = if page.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
+    let mut response = page.respond(status);
     let headers = response.headers_mut();
     if status == StatusCode::NO_CONTENT {
         headers.remove(CONTENT_TYPE);
@@ -62,8 +62,8 @@ async fn until_news(app: &App, stream: &Stream, start: Offset) -> Result<(), Pro
 }
 
 /// What there is now; a stream that went away meanwhile is not there any more.
-async fn page(stream: &Stream, start: Offset) -> Result<Page, Problem> {
-    let page = Page::read(stream, start).await;
+async fn page(app: &App, stream: &Stream, start: Offset) -> Result<Page, Problem> {
+    let page = Page::read(app, stream, start).await;
     if let Some(End::Deleted | End::Expired) = stream.state().end {
         return Err(Problem::new(Code::StreamNotFound, format!("stream {} is gone", stream.name())));
     }

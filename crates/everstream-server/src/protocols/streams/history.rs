@@ -1,0 +1,165 @@
+//! The history of streams as the bodies of bounded reads: made once for all who read the same, and ahead of who reads on.
+//!
+//! What stands before a stream's tail never changes, so that a page of it is the same for everybody. Many read the same
+//! one after the other: all who come back after an outage, every viewer of an answer from its start. A page that was made
+//! for one is kept for a moment, and who asks for it while it is being made waits for that. It is made where the log reads
+//! it, not on the worker; and while a page is being sent to somebody who reads on, the next one is made.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use everstream_hub::{Error, Stream, Tasks};
+use everstream_log::{Offset, ReadLimit};
+use tokio::sync::{Notify, Semaphore};
+
+use super::joined::join;
+use shelf::Shelf;
+
+mod shelf;
+
+/// One answer's share of a stream.
+const PAGE: ReadLimit = ReadLimit { records_max: 16_384, bytes_max: 1 << 20 };
+
+/// A read of so few records is tried as a short one, which needs no other thread and no place among those kept.
+const FEW_RECORDS: u64 = 256;
+
+/// What such a read brings at most.
+const SHORT: ReadLimit = ReadLimit { bytes_max: ReadLimit::SHORT_BYTES_MAX, ..PAGE };
+
+/// Pages that are kept, of about a megabyte each.
+const PAGES_MAX: usize = 8;
+
+/// Pages that are made ahead at a time: of all readers together. Each has one ahead of it at most.
+const AHEAD_MAX: usize = 4;
+
+/// A page that nobody has asked for so long is let go; an idle server keeps none.
+const KEPT_FOR: Duration = Duration::from_secs(1);
+
+/// Consecutive records as one body of their stream's type. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    /// The offset after the last record.
+    pub(super) next: Offset,
+    pub(super) body: Bytes,
+    /// It ends where a page has to, and not where the stream ended when it was made.
+    is_full: bool,
+}
+
+/// The pages that are kept, of all streams and for all workers. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct History(Arc<Inner>);
+
+struct Inner {
+    tasks: Tasks,
+    shelf: Mutex<Shelf<Page>>,
+    /// Notified when a page is put on the shelf.
+    fresh: Notify,
+    ahead: Arc<Semaphore>,
+}
+
+impl History {
+    /// Keeps nothing yet. Must be called inside a runtime, on which pages are let go.
+    pub(crate) fn new(tasks: &Tasks) -> Self {
+        let shelf = Mutex::new(Shelf::new(PAGES_MAX, KEPT_FOR));
+        let inner =
+            Inner { tasks: tasks.clone(), shelf, fresh: Notify::new(), ahead: Arc::new(Semaphore::new(AHEAD_MAX)) };
+        let history = Self(Arc::new(inner));
+        let kept = history.clone();
+        tasks.spawn_service(|ended| async move {
+            tokio::select! {
+                () = kept.let_go() => {}
+                () = ended.cancelled() => {}
+            }
+        });
+        history
+    }
+
+    /// The page of `stream` that begins at `start`: it is full or reaches to where the tail is now at least.
+    ///
+    /// # Errors
+    /// As [`Stream::read_with`].
+    ///
+    /// # Cancel safety
+    /// Safe: another who waits for the same page makes it then.
+    pub(super) async fn page(&self, stream: &Stream, start: Offset) -> Result<Page, Error> {
+        let tail = stream.state().tail;
+        if tail.0.saturating_sub(start.0) <= FEW_RECORDS {
+            let page = make(stream, start, SHORT).await?;
+            if page.next >= tail {
+                return Ok(page);
+            }
+        }
+        let (place, reads_on) = {
+            let mut shelf = self.shelf();
+            let reads_on = shelf.pages_of(stream.key()).any(|page| page.next == start);
+            (shelf.place(stream.key(), start), reads_on)
+        };
+        self.0.fresh.notify_one();
+        let page = place.get_or_try_init(|| make(stream, start, PAGE)).await?.clone();
+        if page.is_full {
+            if reads_on && page.next < tail {
+                self.read_ahead(stream, page.next);
+            }
+            return Ok(page);
+        }
+        if page.next >= tail {
+            return Ok(page);
+        }
+        // More has been appended since it was made.
+        let page = make(stream, start, PAGE).await?;
+        self.shelf().replace(stream.key(), start, page.clone());
+        Ok(page)
+    }
+
+    /// Has the page made that somebody is about to ask for, if it is not there.
+    fn read_ahead(&self, stream: &Stream, start: Offset) {
+        let Ok(permit) = Arc::clone(&self.0.ahead).try_acquire_owned() else { return };
+        let Some(place) = self.shelf().place_ahead(stream.key(), start) else { return };
+        let stream = stream.clone();
+        drop(self.0.tasks.spawn(async move {
+            // Who asks for it makes it again and is told what is wrong.
+            let _ = place.get_or_try_init(|| make(&stream, start, PAGE)).await;
+            drop(permit);
+        }));
+    }
+
+    /// Lets go of pages that nobody asks for any more. Never returns.
+    async fn let_go(&self) {
+        loop {
+            self.0.fresh.notified().await;
+            while !self.shelf().is_empty() {
+                tokio::time::sleep(KEPT_FOR).await;
+                self.shelf().let_go();
+            }
+        }
+    }
+
+    /// No code panics while it holds the lock.
+    fn shelf(&self) -> MutexGuard<'_, Shelf<Page>> {
+        self.0.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn make(stream: &Stream, start: Offset, limit: ReadLimit) -> Result<Page, Error> {
+    let content = stream.content();
+    let page = stream.read_with(start, limit, move |records| {
+        let bytes = records.iter().map(|record| record.data.len()).sum();
+        Page {
+            next: start.plus(records.len() as u64),
+            body: join(content, records.iter().map(|record| &record.data)).into(),
+            is_full: !records.is_empty() && !limit.admits(records.len(), bytes),
+        }
+    });
+    page.await
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,8 @@ impl History {
                 return Ok(page);
             }
         }
+        // A page that was made for another is a read of the stream all the same, and keeps it alive.
+        stream.touch();
         let (place, reads_on) = {
             let mut shelf = self.shelf();
             let reads_on = shelf.pages_of(stream.key()).any(|page| page.next == start);

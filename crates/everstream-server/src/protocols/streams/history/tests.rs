@@ -10,7 +10,8 @@ const LINE_BYTES: usize = 400 << 10;
 /// A stream of so many long lines, behind more short ones than a short read is tried for.
 async fn stream(app: &TestApp, lines: usize) -> Stream {
     let shorts = vec!["1"; 300].join(",");
-    app.status(&format!("PUT /v1/stream/s\ncontent-type: application/json\n\n[{shorts}]")).await;
+    app.status("PUT /v1/stream/s\ncontent-type: application/json").await;
+    app.status(&format!("POST /v1/stream/s\ncontent-type: application/json\n\n[{shorts}]")).await;
     append(app, lines).await;
     app.stream("s").await
 }
@@ -30,6 +31,18 @@ async fn all_who_read_the_same_get_the_same_bytes() {
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!(one.body.as_ptr(), other.body.as_ptr());
     assert!(one.is_full && one.next == Offset(303));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_was_made_for_another_keeps_its_stream_alive() {
+    let app = TestApp::new();
+    app.status("PUT /v1/stream/s\ncontent-type: application/json\nstream-ttl: 60").await;
+    let stream = stream(&app, 4).await;
+    for _ in 0..4 {
+        app.clock.advance(Duration::from_secs(40));
+        app.app.history.page(&stream, Offset::ZERO).await.unwrap();
+    }
+    assert_eq!(app.status("HEAD /v1/stream/s").await, 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,6 +68,7 @@ macro_rules! contract {
             an_empty_commit_is_acknowledged
             many_streams_grow_side_by_side
             a_read_starts_anywhere_and_is_empty_at_the_tail
+            what_is_made_of_a_read_is_made_of_its_records
             a_read_stops_at_its_limits_but_returns_one_record
             a_read_beyond_the_tail_is_refused
             records_keep_their_bytes_and_times

@@ -1,5 +1,6 @@
 //! Reading.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +21,25 @@ pub async fn a_read_starts_anywhere_and_is_empty_at_the_tail(place: impl Place) 
         let expected: Vec<String> = (from..6).map(|offset| offset.to_string()).collect();
         assert_eq!(texts(&read), expected);
         assert!(read.iter().zip(from..).all(|(record, offset)| record.offset == Offset(offset)));
+    }
+}
+
+/// Short or not; and nothing is made of a read that fails.
+pub async fn what_is_made_of_a_read_is_made_of_its_records(place: impl Place) {
+    let log = place.open().await;
+    let key = ok(log.create(stream("s")).await).key;
+    ok(log.commit(vec![entry(key, 0, &["0", "1", "2"])]).await);
+    for bytes_max in [2, ReadLimit::SHORT_BYTES_MAX + 1] {
+        let limit = ReadLimit { bytes_max, ..UNBOUNDED };
+        let (made, taken) = mpsc::sync_channel(2);
+        let make = |made: mpsc::SyncSender<Vec<Record>>| {
+            Box::new(move |read: &[Record]| assert!(made.send(read.to_vec()).is_ok(), "nobody waits for it"))
+        };
+        ok(log.read_with(key, Offset(1), limit, make(made.clone())).await);
+        assert_eq!(taken.recv().ok(), Some(ok(log.read(key, Offset(1), limit).await)));
+        let failed = log.read_with(key, Offset(4), limit, make(made)).await;
+        assert_eq!(failed.err().map(|error| error.kind()), Some(ErrorKind::OffsetBeyondTail));
+        assert_eq!(taken.recv().ok(), None, "something was made of a failed read");
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::change::{Change, Changed};
 use crate::group::Group;
 use crate::reclaim::Reclaimer;
+use crate::store::Store;
 use crate::writer::Writer;
 
 /// So many calls wait at most; one more waits for its place.
@@ -29,12 +30,16 @@ enum Message {
 pub(crate) struct CommitQueue(mpsc::Sender<Message>);
 
 impl CommitQueue {
-    /// Starts the thread.
-    pub(crate) fn start(writer: Arc<Mutex<Writer>>, reclaimer: Reclaimer) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread; `writer` writes to `store`.
+    pub(crate) fn start(
+        writer: Arc<Mutex<Writer>>,
+        store: Arc<Store>,
+        reclaimer: Reclaimer,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("everstream-log".to_owned())
-            .spawn(move || CommitThread { writer, reclaimer, receiver }.run())?;
+            .spawn(move || CommitThread { writer, store, reclaimer, receiver }.run())?;
         Ok((Self(sender), thread))
     }
 
@@ -58,6 +63,7 @@ pub(crate) fn closed() -> Error {
 
 struct CommitThread {
     writer: Arc<Mutex<Writer>>,
+    store: Arc<Store>,
     reclaimer: Reclaimer,
     receiver: mpsc::Receiver<Message>,
 }
@@ -73,6 +79,10 @@ impl CommitThread {
     }
 
     fn commit_what_waits(&mut self, change: Change, answer: oneshot::Sender<Answer>) {
+        if !matches!(change, Change::Commit(_)) {
+            // It would wait with the writer in its hand, which appends in their callers' threads need.
+            self.store.wait_until_placed();
+        }
         let writer = Arc::clone(&self.writer);
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.make_room();

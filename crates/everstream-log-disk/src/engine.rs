@@ -55,7 +55,8 @@ impl Engine {
         };
         let writer = Arc::new(Mutex::new(writer));
         let (reclaimer, reclaiming) = Reclaimer::start(Arc::clone(&store), Arc::clone(&refusal)).map_err(no_thread)?;
-        let (queue, committing) = CommitQueue::start(Arc::clone(&writer), reclaimer.clone()).map_err(no_thread)?;
+        let (queue, committing) =
+            CommitQueue::start(Arc::clone(&writer), Arc::clone(&store), reclaimer.clone()).map_err(no_thread)?;
         let folding = folder.start(Arc::clone(&store), Arc::clone(&refusal)).map_err(no_thread)?;
         let (reads, mut threads) = ReadPool::start(&store).map_err(no_thread)?;
         threads.extend([reclaiming, committing, folding]);

@@ -5,7 +5,6 @@ mod memtable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -45,8 +44,8 @@ pub(crate) struct Store {
     pub(crate) pending: Pending,
     bounds: Bounds,
     sealings: Sealings,
-    /// While a fold's table is put into its place.
-    is_making_table: AtomicBool,
+    /// Of whoever puts a fold's table into its place.
+    placing: Mutex<()>,
     pub(crate) meta: Keyspace,
     pub(crate) names: Keyspace,
     pub(crate) streams: Keyspace,
@@ -114,7 +113,7 @@ impl Store {
             garbage: db.keyspace(garbage::KEYSPACE, small)?,
             bounds: Bounds::new(memtable_bytes_max),
             sealings: Sealings::unknown(),
-            is_making_table: AtomicBool::new(false),
+            placing: Mutex::new(()),
             order: Mutex::new(()),
             folding: Mutex::new(()),
             pending: Pending::default(),

@@ -26,6 +26,7 @@ fn batches(store: &Path) -> u64 {
 struct Rig {
     place: tempfile::TempDir,
     journals: tempfile::TempDir,
+    store: Arc<Store>,
     writer: Arc<Mutex<Writer>>,
     queue: CommitQueue,
     thread: JoinHandle<()>,
@@ -39,9 +40,9 @@ impl Rig {
         let journals = tempfile::tempdir().unwrap();
         let (writer, _) = writer(&store, &refusal, Durability::Fsync, journals.path());
         let writer = Arc::new(Mutex::new(writer));
-        let (reclaimer, _) = Reclaimer::start(store, refusal).unwrap();
-        let (queue, thread) = CommitQueue::start(Arc::clone(&writer), reclaimer).unwrap();
-        Self { place, journals, writer, queue, thread }
+        let (reclaimer, _) = Reclaimer::start(Arc::clone(&store), refusal).unwrap();
+        let (queue, thread) = CommitQueue::start(Arc::clone(&writer), Arc::clone(&store), reclaimer).unwrap();
+        Self { place, journals, store, writer, queue, thread }
     }
 
     fn batches(&self) -> u64 {
@@ -96,6 +97,27 @@ async fn what_waits_shares_one_batch_and_one_flush_and_a_lone_change_waits_for_n
     let refused: Vec<_> = (0..).zip(answers).filter(|(_, kind)| kind.is_some()).collect();
     assert_eq!(refused, [(49, Some(ErrorKind::StreamExists))]);
     assert_eq!((rig.batches(), rig.frames()), (2, 1));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_change_waits_for_a_folds_table_without_the_writer_that_appends_need() {
+    let rig = Rig::new();
+    let mut made = Box::pin(rig.queue.change(create(0)));
+    let placed = rig.store.while_placing(|| {
+        assert!(poll_once(made.as_mut()).is_none());
+        while rig.queue.0.capacity() < WAITING_MAX {
+            std::thread::yield_now();
+        }
+        for _ in 0..1_000 {
+            std::thread::yield_now();
+            assert!(rig.writer.try_lock().is_ok(), "an append could not be made");
+        }
+        assert!(rig.store.is_busy() && poll_once(made.as_mut()).is_none());
+        Ok(())
+    });
+    placed.unwrap();
+    assert!(made.await.is_ok() && !rig.store.is_busy());
     rig.end().await;
 }
 

@@ -24,7 +24,7 @@ pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
             rows.write(record::key(*stream, first), row)?;
         }
     }
-    store.while_busy(|| rows.finish())?;
+    store.while_placing(|| rows.finish())?;
     // Behind the rows: one that is listed as open and has its close is passed over, one that is not listed and has none
     // would stay open for ever.
     let mut batch = Batch::new(store);

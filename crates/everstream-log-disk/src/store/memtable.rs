@@ -7,6 +7,7 @@
 //! writer waits before, in a way that notices.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
 use fjall::{AbstractTree, Keyspace, PersistMode};
@@ -59,11 +60,14 @@ impl Store {
     }
 
     /// Runs what may hold the store's journal for some flushes.
-    pub(crate) fn while_busy(&self, run: impl FnOnce() -> fjall::Result<()>) -> fjall::Result<()> {
-        self.is_making_table.store(true, Ordering::Release);
-        let outcome = run();
-        self.is_making_table.store(false, Ordering::Release);
-        outcome
+    pub(crate) fn while_placing(&self, place: impl FnOnce() -> fjall::Result<()>) -> fjall::Result<()> {
+        let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
+        place()
+    }
+
+    /// Waits for what [`Self::while_placing`] runs. Not in a caller's thread, nor with a lock that appends take.
+    pub(crate) fn wait_until_placed(&self) {
+        drop(self.placing.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// So many bytes may be written between two looks at the sizes of the memtables.
@@ -115,7 +119,7 @@ impl Store {
     /// From the moment a memtable is sealed until it is in a file, the store may hold its journal for the length of a
     /// flush; with four sealed or thirty unmerged tables it halts writers altogether.
     pub(crate) fn is_busy(&self) -> bool {
-        if self.is_making_table.load(Ordering::Acquire) {
+        if matches!(self.placing.try_lock(), Err(TryLockError::WouldBlock)) {
             return true;
         }
         let begun = self.sealings.begun.load(Ordering::Acquire);

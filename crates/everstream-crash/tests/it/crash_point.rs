@@ -185,6 +185,23 @@ fn a_synced_fold_into_a_table_cut_off_at_any_step_loses_and_repeats_nothing() {
     check_folds_into_tables(Durability::Fsync, &[POWER_CUT, Crash::Power(Survival::Some)]);
 }
 
+/// The table reaches the device before the store's journal would by itself.
+#[test]
+fn a_table_brings_no_records_without_the_stream_and_the_producer_they_came_with() {
+    for durability in [Durability::Os, Durability::Fsync] {
+        let steps = Scenario {
+            opening: opening(durability),
+            before: &[create(0, "aaaa")],
+            during: &[create(1, "bbbb"), produce(0, 0, 100), append(1, "two", 3_000)],
+            pace: Pace::Whole,
+            crashes: &[POWER_CUT],
+            draws: 1,
+        }
+        .crash_everywhere();
+        assert!(steps.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")), "no table");
+    }
+}
+
 #[test]
 fn a_synced_fold_cut_off_at_any_step_loses_and_repeats_nothing() {
     check_folds(Durability::Fsync, &[POWER_CUT, Crash::Power(Survival::Some)]);

@@ -3,6 +3,8 @@
 //! For much at once that is what costs least: each byte is written once, and nothing of it stays in memory. The file is
 //! on the device, with its name, before anybody sees it.
 
+use fjall::PersistMode;
+
 use super::Part;
 use crate::batch::Batch;
 use crate::keyspace::{record, stream_key};
@@ -24,7 +26,13 @@ pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
             rows.write(record::key(*stream, first), row)?;
         }
     }
-    store.while_placing(|| rows.finish())?;
+    store.while_placing(|| {
+        // The table puts on the device, before it, the rows of records that the store has in memory. What was written
+        // with either, a producer's state or the stream itself, has to be there by then, and nothing may come between.
+        let _order = store.order();
+        store.persist(PersistMode::SyncAll)?;
+        rows.finish()
+    })?;
     // Behind the rows: one that is listed as open and has its close is passed over, one that is not listed and has none
     // would stay open for ever.
     let mut batch = Batch::new(store);

@@ -4,8 +4,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::mpsc::error::TrySendError;
-
 use crate::receipt::{Receipt, Reply};
 use crate::sleeper::Bed;
 use crate::stream::{Append, Stream};
@@ -39,17 +37,9 @@ impl Appender {
         self.stream.check(&append)?;
         self.settled().await?;
         self.stream.touch();
-        let home = &self.stream.live.home;
         let reply = Reply::Noted(self.receipt.begin());
         let command = Command::Append { live: Arc::clone(&self.stream.live), append, ticket: None, reply };
-        match home.writer.try_send(command) {
-            Ok(()) => Ok(()),
-            // On the heap: it is rare, and its room would be that of everybody who appends so.
-            Err(TrySendError::Full(command)) => {
-                Box::pin(home.writer.send(command)).await.map_err(|_| Error::draining())
-            }
-            Err(TrySendError::Closed(_)) => Err(Error::draining()),
-        }
+        self.stream.live.home.order(command).await
     }
 
     /// Resolves once everything handed over is acknowledged.

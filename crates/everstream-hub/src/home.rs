@@ -25,7 +25,10 @@ impl Home {
     pub(crate) async fn order(&self, command: Command) -> Result<(), Error> {
         match self.writer.try_send(command) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(command)) => self.writer.send(command).await.map_err(|_| Error::draining()),
+            // On the heap: it is rare, and its room would be that of everybody who gives orders.
+            Err(TrySendError::Full(command)) => {
+                Box::pin(self.writer.send(command)).await.map_err(|_| Error::draining())
+            }
             Err(TrySendError::Closed(_)) => Err(Error::draining()),
         }
     }

@@ -139,10 +139,11 @@ fn a_deleted_stream_does_not_come_back_wherever_its_reclaiming_is_cut_off() {
     assert!(steps.iter().any(|step| step.path.contains("/tables/")), "the end of the records is in no table");
 }
 
-/// Two streams, so that one may be folded and the other not; what comes behind goes to the next journal.
-fn check_folds(durability: Durability, crashes: &[Crash]) {
+/// Crashes at every step of a fold of two streams, one of which may be folded and the other not; what comes behind goes to
+/// the next journal.
+fn crash_folds(opening: Opening, crashes: &[Crash]) -> Vec<Step> {
     let steps = Scenario {
-        opening: Opening { pending_bytes_max: 2_048, ..roomy(durability) },
+        opening,
         before: &[create(0, "aaaa"), create(1, "bbbb")],
         during: &[append(0, "one", 1_000), append(1, "two", 1_500), append(0, "three", 10)],
         pace: Pace::Whole,
@@ -151,6 +152,16 @@ fn check_folds(durability: Durability, crashes: &[Crash]) {
     }
     .crash_everywhere();
     assert!(count(&steps, Kind::Remove, ".journal") > 0, "no fold came to its end");
+    steps
+}
+
+fn has_table(steps: &[Step]) -> bool {
+    steps.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/"))
+}
+
+/// With room in the store's memory for what is folded.
+fn check_folds(durability: Durability, crashes: &[Crash]) {
+    let steps = crash_folds(Opening { pending_bytes_max: 2_048, ..roomy(durability) }, crashes);
     assert!(count(&steps, Kind::Create, ".journal") > 0 && count(&steps, Kind::Write, ".jnl") > 0);
 }
 
@@ -159,19 +170,10 @@ fn a_fold_cut_off_at_any_step_loses_and_repeats_nothing() {
     check_folds(Durability::Os, &[Crash::Process, Crash::Power(Survival::Some)]);
 }
 
-/// The same with a table for what is folded.
+/// With a table for what is folded.
 fn check_folds_into_tables(durability: Durability, crashes: &[Crash]) {
-    let steps = Scenario {
-        opening: opening(durability),
-        before: &[create(0, "aaaa"), create(1, "bbbb")],
-        during: &[append(0, "one", 1_000), append(1, "two", 1_500), append(0, "three", 10)],
-        pace: Pace::Whole,
-        crashes,
-        draws: 1,
-    }
-    .crash_everywhere();
-    assert!(count(&steps, Kind::Remove, ".journal") > 0, "no fold came to its end");
-    assert!(steps.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")), "no table");
+    let steps = crash_folds(opening(durability), crashes);
+    assert!(has_table(&steps), "no table");
     assert_eq!(count(&steps, Kind::Write, ".jnl"), 0, "the fold went to the store's journal");
 }
 
@@ -198,7 +200,7 @@ fn a_table_brings_no_records_without_the_stream_and_the_producer_they_came_with(
             draws: 1,
         }
         .crash_everywhere();
-        assert!(steps.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")), "no table");
+        assert!(has_table(&steps), "no table");
     }
 }
 

@@ -1,8 +1,6 @@
 //! Live reading: many connections over some streams, appends at a steady rate. What must hold: every subscriber gets
 //! every event of its stream, once and in order.
 
-use std::collections::VecDeque;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -11,6 +9,7 @@ use mio::{Events, Poll};
 
 use super::append::PREFIX;
 use super::server::Running;
+use crate::generator::appender::Appender;
 use crate::generator::load::Beat;
 use crate::generator::stamp::{stamped, take_stamps};
 use crate::generator::wire::{Connection, split, status};
@@ -93,20 +92,13 @@ struct Subscriber {
     next: u64,
 }
 
-struct Publisher {
-    connection: Connection,
-    is_busy: bool,
-    /// Events that wait until the one before them is acknowledged: their stream and text.
-    waiting: VecDeque<(usize, String)>,
-}
-
 /// Subscribers and publishers on one poll: first the ones, then the others.
 struct Crowd {
     tail: Tail,
     poll: Poll,
     events: Events,
     subscribers: Vec<Subscriber>,
-    publishers: Vec<Publisher>,
+    publishers: Vec<Appender>,
     latencies: Latencies,
 }
 
@@ -128,8 +120,7 @@ impl Crowd {
             crowd.subscribers.push(Subscriber { connection, has_head: false, next: 0 });
         }
         for number in 0..PUBLISHERS {
-            let connection = Connection::open(address, crowd.poll.registry(), tail.subscribers + number)?;
-            crowd.publishers.push(Publisher { connection, is_busy: false, waiting: VecDeque::new() });
+            crowd.publishers.push(Appender::open(address, crowd.poll.registry(), tail.subscribers + number)?);
         }
         let deadline = Instant::now() + PATIENCE;
         while !crowd.subscribers.iter().all(|subscriber| subscriber.has_head) {
@@ -160,8 +151,7 @@ impl Crowd {
             let text = stamped(*count, at, self.tail.size);
             *count += 1;
             let publisher = self.publishers.get_mut(stream % PUBLISHERS).context("no publisher")?;
-            publisher.waiting.push_back((stream, text));
-            publisher.send_next()?;
+            publisher.append(format!("{PREFIX}{stream}"), text)?;
         }
         Ok(sent)
     }
@@ -217,39 +207,5 @@ impl Subscriber {
             })?;
             Ok(head_bytes + done)
         })
-    }
-}
-
-impl Publisher {
-    fn send_next(&mut self) -> Result<()> {
-        if self.is_busy {
-            return Ok(());
-        }
-        let Some((stream, text)) = self.waiting.pop_front() else { return Ok(()) };
-        self.is_busy = true;
-        self.connection.send(|out| {
-            let length = text.len();
-            let _ = write!(
-                out,
-                "POST {PREFIX}{stream} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
-                 Content-Length: {length}\r\n\r\n{text}"
-            );
-        })
-    }
-
-    fn take_answer(&mut self) -> Result<()> {
-        if !self.is_busy {
-            return Ok(());
-        }
-        self.connection.flush()?;
-        if !self.connection.has_answer()? {
-            return Ok(());
-        }
-        self.connection.take(|answer| {
-            ensure!(answer.is_success(), "an append was answered {}", answer.status);
-            Ok(())
-        })?;
-        self.is_busy = false;
-        self.send_next()
     }
 }

@@ -1,7 +1,6 @@
 //! Live streams and their subscribers, in a thread of their own: what the storm does to others.
 
-use std::collections::VecDeque;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -11,10 +10,10 @@ use mio::{Events, Poll};
 
 use super::streams::path_of_live;
 use super::{BEFORE, OVER};
+use crate::generator::appender::Appender;
 use crate::generator::follower::{Follower, SCRATCH};
 use crate::generator::load::Beat;
 use crate::generator::stamp::stamped;
-use crate::generator::wire::Connection;
 use crate::result::{Latencies, now_nanos};
 
 const SUBSCRIBERS_EACH: usize = 10;
@@ -37,13 +36,6 @@ pub(super) struct Followed {
     pub(super) meanwhile: Latencies,
 }
 
-/// Appends one event after the other.
-struct Publisher {
-    connection: Connection,
-    is_busy: bool,
-    waiting: VecDeque<(usize, String)>,
-}
-
 impl Live {
     /// Publishes and follows until `phase` says that it is over and every event has arrived.
     pub(super) fn follow(self, phase: &AtomicU8) -> Result<Followed> {
@@ -51,8 +43,7 @@ impl Live {
         let mut subscribers = (0..self.streams * SUBSCRIBERS_EACH)
             .map(|number| self.subscribe(&poll, number))
             .collect::<Result<Vec<_>>>()?;
-        let connection = Connection::open(self.address, poll.registry(), subscribers.len())?;
-        let mut publisher = Publisher { connection, is_busy: false, waiting: VecDeque::new() };
+        let mut publisher = Appender::open(self.address, poll.registry(), subscribers.len())?;
         let _beat = Beat::start(&poll)?;
         let (mut followed, mut events) = (Followed::default(), Events::with_capacity(1024));
         let mut scratch = vec![0; SCRATCH];
@@ -64,10 +55,9 @@ impl Live {
                 // Stamped with when it was due: waiting for an earlier append is part of the latency.
                 let due = began_nanos + u64::try_from((every * published).as_nanos())?;
                 let (stream, number) = (published as usize % self.streams, published as usize / self.streams);
-                publisher.waiting.push_back((stream, stamped(number as u64, due, self.size)));
+                publisher.append(path_of_live(stream), stamped(number as u64, due, self.size))?;
                 published += 1;
             }
-            publisher.send_next()?;
             if now == OVER && subscribers.iter().enumerate().all(|(of, one)| one.next == self.count(of, published)) {
                 return Ok(followed);
             }
@@ -100,35 +90,5 @@ impl Live {
     fn count(self, subscriber: usize, published: u32) -> u64 {
         let stream = subscriber % self.streams;
         (published as usize).saturating_sub(stream).div_ceil(self.streams) as u64
-    }
-}
-
-impl Publisher {
-    fn send_next(&mut self) -> Result<()> {
-        if self.is_busy {
-            return Ok(());
-        }
-        let Some((stream, text)) = self.waiting.pop_front() else { return Ok(()) };
-        self.is_busy = true;
-        self.connection.send(|out| {
-            let (path, length) = (path_of_live(stream), text.len());
-            let _ = write!(
-                out,
-                "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-                 \r\n{text}"
-            );
-        })
-    }
-
-    fn take_answer(&mut self) -> Result<()> {
-        self.connection.flush()?;
-        if self.is_busy && self.connection.has_answer()? {
-            self.connection.take(|answer| {
-                ensure!(answer.is_success(), "an append was answered {}", answer.status);
-                Ok(())
-            })?;
-            self.is_busy = false;
-        }
-        self.send_next()
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use everstream_log::{
-    CloseReason, Closure, Epoch, ForkedFrom, Offset, ProducerState, ReadLimit, Record, Sequencing, Settings, StreamKey,
-    StreamName, StreamSeq, Timestamp,
+    CloseReason, Closure, Epoch, ForkedFrom, Offset, ProducerState, ReadLimit, Record, RecordRun, Sequencing, Settings,
+    StreamKey, StreamName, StreamSeq, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -316,7 +316,7 @@ impl Stream {
     }
 
     /// As [`Stream::read`], for a caller that makes something large of the records: `make` runs where they are read, which
-    /// is a thread of the log for reads that are not short.
+    /// is a thread of the log for reads that are not short, and has them in runs as the log has them.
     ///
     /// # Errors
     /// As [`Stream::read`].
@@ -327,13 +327,16 @@ impl Stream {
         &self,
         from: Offset,
         limit: ReadLimit,
-        make: impl FnOnce(&[Record]) -> T + Send + 'static,
+        make: impl FnOnce(Vec<RecordRun>) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let tail = self.begin_read(from)?;
         let (made, taken) = oneshot::channel();
-        let make = Box::new(move |records: &[Record]| {
-            let acknowledged = records.partition_point(|record| record.offset < tail);
-            let _ = made.send(make(records.get(..acknowledged).unwrap_or_default()));
+        let make = Box::new(move |mut runs: Vec<RecordRun>| {
+            runs.truncate(runs.partition_point(|run| run.first() < tail));
+            if let Some(last) = runs.last_mut() {
+                last.truncate(tail);
+            }
+            let _ = made.send(make(runs));
         });
         self.hub.shared.log.read_with(self.live.key, from, limit, make).await?;
         taken.await.map_err(|_| Error::new(ErrorKind::Storage, "a read was answered without its records"))

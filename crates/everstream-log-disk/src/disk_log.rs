@@ -152,7 +152,7 @@ impl Log for DiskLog {
     }
 
     fn read_with(&self, stream: StreamKey, from: Offset, limit: ReadLimit, make: MakeOfRecords) -> LogFuture<'_, ()> {
-        Box::pin(self.read_anywhere(limit, move |store| read::read(store, stream, from, limit).map(|read| make(&read))))
+        Box::pin(self.read_anywhere(limit, move |store| read::read(store, stream, from, limit).map(make)))
     }
 
     fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {

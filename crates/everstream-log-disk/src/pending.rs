@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use everstream_log::{Closure, Entry, Offset, ProducerId, ProducerState, StreamKey, StreamSeq};
 
-use crate::read::Page;
+use crate::read::{Collect, Page, Taken};
 use crate::stream_map::StreamMap;
 use crate::tail::Tail;
 
@@ -166,7 +166,7 @@ impl Pending {
     }
 
     /// Reads a stream from the page's offset on.
-    pub(crate) fn read_into(&self, stream: StreamKey, page: &mut Page) -> Served {
+    pub(crate) fn read_into(&self, stream: StreamKey, page: &mut Page<impl Collect>) -> Served {
         let sets = self.read();
         let (Some(first), Some(last)) = (sets.parts(stream).next(), sets.parts(stream).last()) else {
             return Served::Store;
@@ -177,7 +177,7 @@ impl Pending {
         if page.next > last.tail.next {
             return Served::Beyond;
         }
-        sets.parts(stream).any(|part| part.read(page));
+        sets.parts(stream).any(|part| part.read(page) == Taken::Full);
         Served::Yes
     }
 

@@ -1,5 +1,6 @@
 //! Reading: what each question costs the store, whichever thread asks.
 
+mod page;
 mod record;
 
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use crate::keyspace::{alias, expiry, relay};
 use crate::pending::PendingHead;
 use crate::store::Store;
 
-pub(crate) use record::{Page, entry_end, read};
+pub(crate) use page::{Collect, Page, Stretch, Taken};
+pub(crate) use record::{entry_end, read};
 
 /// The stream of this name: four rows and one seek; one row more for a fork.
 ///

@@ -47,8 +47,8 @@ impl Row {
 
     pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
-        for place in 0..VARINT_LEN_MAX {
-            let byte = self.byte()?;
+        // The row moves on once: a long one has thousands of these.
+        for (place, byte) in self.0.iter().take(VARINT_LEN_MAX).enumerate() {
             let bits = u64::from(byte & 0x7f);
             let shifted = bits << (7 * place);
             if shifted >> (7 * place) != bits {
@@ -56,6 +56,7 @@ impl Row {
             }
             value |= shifted;
             if byte & 0x80 == 0 {
+                self.0.advance(place + 1);
                 return Ok(value);
             }
         }

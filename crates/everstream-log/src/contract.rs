@@ -22,6 +22,7 @@ mod tombstone;
 use std::future::Future;
 use std::sync::Arc;
 
+use self::read::each;
 use crate::Log;
 
 pub use append::*;

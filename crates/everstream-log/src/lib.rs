@@ -19,6 +19,7 @@ mod memory;
 mod offset;
 mod producer;
 mod record;
+mod record_run;
 mod stream_name;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -35,4 +36,5 @@ pub use memory::MemoryLog;
 pub use offset::Offset;
 pub use producer::{InvalidLength, ProducerId, ProducerMark, ProducerState, Sequencing, StreamSeq, Verdict, judge};
 pub use record::Record;
+pub use record_run::RecordRun;
 pub use stream_name::{InvalidStreamName, StreamName};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    Closure, Durability, Epoch, Error, Fork, ForkedFrom, Offset, ProducerId, ProducerState, Record, Sequencing,
-    StreamName, StreamSeq, Timestamp, Tombstone,
+    Closure, Durability, Epoch, Error, Fork, ForkedFrom, Offset, ProducerId, ProducerState, Record, RecordRun,
+    Sequencing, StreamName, StreamSeq, Timestamp, Tombstone,
 };
 
 /// What a [`Log`] method returns: boxed, so that a hub holds any engine behind one pointer. One box per commit round
@@ -17,7 +17,7 @@ use crate::{
 pub type LogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// What is made of the records of a read; see [`Log::read_with`].
-pub type MakeOfRecords = Box<dyn FnOnce(&[Record]) + Send>;
+pub type MakeOfRecords = Box<dyn FnOnce(Vec<RecordRun>) + Send>;
 
 /// The engine's own number of one incarnation of a stream; never used twice within a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,13 +236,14 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>>;
 
     /// As [`Log::read`], for a caller that makes something large of the records: `make` is given them where the read is
-    /// made, so that a long one costs the caller's thread nothing. It is not called when the read fails.
+    /// made, so that a long one costs the caller's thread nothing, and as the engine has them, so that it costs little for
+    /// each record. It is not called when the read fails.
     ///
     /// # Errors
     /// As [`Log::read`].
     fn read_with(&self, stream: StreamKey, from: Offset, limit: ReadLimit, make: MakeOfRecords) -> LogFuture<'_, ()> {
         Box::pin(async move {
-            make(&self.read(stream, from, limit).await?);
+            make(RecordRun::of(&self.read(stream, from, limit).await?).into_iter().collect());
             Ok(())
         })
     }

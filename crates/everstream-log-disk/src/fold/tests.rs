@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use everstream_log::{
-    CloseReason, Closure, Durability, Entry, NewRecord, Offset, ProducerId, ProducerMark, ReadLimit, Sequencing,
-    Timestamp,
+    CloseReason, Closure, Durability, Entry, NewRecord, Offset, ProducerId, ProducerMark, ReadLimit, Record,
+    Sequencing, Timestamp,
 };
 use fjall::AbstractTree;
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ impl Rig {
 
     fn lens(&self, stream: u64) -> Vec<usize> {
         let limit = ReadLimit { records_max: usize::MAX, bytes_max: usize::MAX };
-        let records = read::read(&self.store, StreamKey(stream), Offset::ZERO, limit).unwrap();
+        let records: Vec<Record> = read::read(&self.store, StreamKey(stream), Offset::ZERO, limit).unwrap();
         assert!(records.iter().all(|record| record.data.iter().all(|byte| u64::from(*byte) == record.offset.0)));
         records.iter().map(|record| record.data.len()).collect()
     }

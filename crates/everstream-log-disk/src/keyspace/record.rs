@@ -5,9 +5,12 @@
 //!
 //! Rows of version 1, which older versions wrote, hold one entry each, or entries of one record each.
 
-use bytes::Bytes;
-use everstream_log::{CloseReason, Closure, Offset, Record, StreamKey, Timestamp};
+use std::ops::Range;
 
+use bytes::Bytes;
+use everstream_log::{CloseReason, Closure, Offset, StreamKey, Timestamp};
+
+use crate::read::Stretch;
 use crate::wire::{Malformed, Row, put_bytes, put_varint, put_zigzag};
 
 pub(crate) const KEYSPACE: &str = "records";
@@ -86,18 +89,14 @@ impl Run {
         Some(at.plus(rest as u64 + 1))
     }
 
-    /// Its records from `from` on, in order; their data shares the row's memory.
-    pub(crate) fn records_from(&self, from: Offset) -> impl Iterator<Item = Record> {
-        let before = usize::try_from(from.0.saturating_sub(self.first.0)).unwrap_or(usize::MAX);
-        let before = before.min(self.marks.len());
-        let (passed, marks) = self.marks.split_at(before);
-        let start: usize = passed.iter().map(|mark| mark.len()).sum();
-        let mut data = self.data.slice(start.min(self.data.len())..);
-        (self.first.0 + before as u64..).zip(marks).map(move |(offset, mark)| Record {
-            offset: Offset(offset),
-            time: mark.time,
-            data: data.split_to(mark.len().min(data.len())),
-        })
+    /// Its records.
+    pub(crate) fn stretch(&self) -> Stretch<'_> {
+        Stretch { first: self.first, marks: &self.marks }
+    }
+
+    /// These bytes of its records' data, in the row's memory.
+    pub(crate) fn data(&self, range: Range<usize>) -> Bytes {
+        self.data.slice(range.start.min(self.data.len())..range.end.min(self.data.len()))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use everstream_log::{Closure, NewRecord, Offset, ProducerId, ProducerState, Record, Sequencing, StreamSeq};
+use everstream_log::{Closure, NewRecord, Offset, ProducerId, ProducerState, Sequencing, StreamSeq};
 
 use crate::keyspace::record::{self, Mark, RUN_BYTES_MAX, RUN_RECORDS_MAX};
-use crate::read::Page;
+use crate::read::{Collect, Page, Stretch, Taken};
 use crate::tail::Tail;
 
 /// What a stream takes in memory beside its records: its place in the map and its vectors, about.
@@ -134,9 +134,10 @@ impl PendingStream {
     }
 
     /// Takes what `page` still has room for. Says whether the page is full.
-    pub(crate) fn read(&self, page: &mut Page) -> bool {
+    pub(crate) fn read(&self, page: &mut Page<impl Collect>) -> Taken {
         let passed = self.rows.partition_point(|row| row.next() <= page.next);
-        self.rows.iter().skip(passed).any(|row| row.read(page))
+        let mut rows = self.rows.iter().skip(passed);
+        if rows.any(|row| row.read(page) == Taken::Full) { Taken::Full } else { Taken::All }
     }
 
     /// The offset after the entry that has the record at `at`.
@@ -166,25 +167,8 @@ impl OpenRow {
     }
 
     /// Copies what `page` still has room for: the row goes on to grow. Says whether the page is full.
-    fn read(&self, page: &mut Page) -> bool {
-        let before = usize::try_from(page.next.since(self.first)).unwrap_or(usize::MAX).min(self.marks.len());
-        let (passed, marks) = self.marks.split_at(before);
-        let start: usize = passed.iter().map(|mark| mark.len()).sum();
-        let (mut count, mut len) = (0, 0);
-        let mut is_full = false;
-        for mark in marks {
-            if !page.limit.admits(page.records.len() + count, page.bytes + len) {
-                is_full = true;
-                break;
-            }
-            count += 1;
-            len += mark.len();
-        }
-        let mut data = Bytes::copy_from_slice(self.data.get(start..start + len).unwrap_or_default());
-        for mark in marks.iter().take(count) {
-            let data = data.split_to(mark.len().min(data.len()));
-            page.push(Record { offset: page.next, time: mark.time, data });
-        }
-        is_full
+    fn read(&self, page: &mut Page<impl Collect>) -> Taken {
+        let stretch = Stretch { first: self.first, marks: &self.marks };
+        page.take(&stretch, self.next(), |range| Bytes::copy_from_slice(self.data.get(range).unwrap_or_default()))
     }
 }

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use everstream_log::{CloseReason, NewRecord, ProducerMark, ReadLimit, Sequencing, Timestamp};
+use everstream_log::{CloseReason, NewRecord, ProducerMark, ReadLimit, Record, Sequencing, Timestamp};
 
 use super::*;
 use crate::keyspace::record::RUN_BYTES_MAX;
@@ -36,13 +36,13 @@ impl Rig {
     /// The offsets and lengths that a page from `from` on gets.
     fn read(&self, from: u64, records_max: usize, bytes_max: usize) -> (Served, Vec<(u64, usize)>) {
         let limit = ReadLimit { records_max, bytes_max };
-        let mut page = Page { limit, next: Offset(from), records: Vec::new(), bytes: 0 };
+        let mut page = Page::<Vec<Record>>::new(Offset(from), limit);
         let served = self.pending.read_into(STREAM, &mut page);
-        for record in &page.records {
+        for record in &page.taken {
             assert_eq!(record.time.0, record.offset.0);
             assert!(record.data.iter().all(|byte| u64::from(*byte) == record.offset.0));
         }
-        (served, page.records.iter().map(|record| (record.offset.0, record.data.len())).collect())
+        (served, page.taken.iter().map(|record| (record.offset.0, record.data.len())).collect())
     }
 }
 

@@ -1,14 +1,16 @@
 //! Reading records, wherever they are held: a stream's own behind those of the streams it was forked from, and what is
 //! pending behind what is in the store.
 
-use everstream_log::{Error, ErrorKind, Offset, ReadLimit, Record, StreamKey};
+use everstream_log::{Error, ErrorKind, Offset, ReadLimit, StreamKey};
 
 use crate::keyspace::record::Run;
 use crate::pending::Served;
 use crate::store::Store;
 
+use super::page::{Collect, Page, Taken};
+
 /// Records from `from` on: one seek for the stream's own, one for each holder above it that the read gets to.
-pub(crate) fn read(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, Error> {
+pub(crate) fn read<C: Collect>(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> Result<C, Error> {
     checked(store, stream, from, records(store, stream, from, limit))
 }
 
@@ -26,14 +28,14 @@ fn checked<T>(store: &Store, stream: StreamKey, at: Offset, outcome: Result<T, E
     outcome
 }
 
-fn records(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, Error> {
-    let mut page = Page { limit, next: from, records: Vec::new(), bytes: 0 };
+fn records<C: Collect>(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> Result<C, Error> {
+    let mut page = Page::new(from, limit);
     loop {
         // Asked before the store is: what is before it by then is in the store, and stays there.
         let pending = store.pending.first(stream);
         if pending.is_some_and(|first| first <= page.next) {
             match store.pending.read_into(stream, &mut page) {
-                Served::Yes => return Ok(page.records),
+                Served::Yes => return Ok(page.taken),
                 Served::Beyond => return Err(beyond(from)),
                 // Folded since.
                 Served::Store => continue,
@@ -41,7 +43,7 @@ fn records(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> 
         }
         let end = pending.unwrap_or(END);
         if stored(store, stream, &mut page, end)? == Taken::Full || pending.is_none() {
-            return Ok(page.records);
+            return Ok(page.taken);
         }
         if page.next != end {
             return Err(hole(page.next));
@@ -50,13 +52,13 @@ fn records(store: &Store, stream: StreamKey, from: Offset, limit: ReadLimit) -> 
 }
 
 /// Reads what the store has of a stream before `end`.
-fn stored(store: &Store, stream: StreamKey, page: &mut Page, end: Offset) -> Result<Taken, Error> {
+fn stored(store: &Store, stream: StreamKey, page: &mut Page<impl Collect>, end: Offset) -> Result<Taken, Error> {
     // Most reads are of a stream's own records, and need no look at where others are.
     if let Some(run) = store.run_at(stream, page.next)? {
         if page.next > run.next() {
             return Err(beyond(page.next));
         }
-        return page.take(store, stream, &run, end);
+        return take(page, store, stream, &run, end);
     }
     let row = store.living(stream)?;
     let (own_start, _) = row.own_start();
@@ -66,7 +68,7 @@ fn stored(store: &Store, stream: StreamKey, page: &mut Page, end: Offset) -> Res
     let from = page.next;
     for holder in row.line.iter().flat_map(|line| line.holders_from(from)) {
         let run = store.run_at(holder.stream, page.next)?.ok_or_else(|| hole(page.next))?;
-        if page.take(store, holder.stream, &run, holder.end)? == Taken::Full {
+        if take(page, store, holder.stream, &run, holder.end)? == Taken::Full {
             return Ok(Taken::Full);
         }
         if page.next != holder.end {
@@ -74,7 +76,7 @@ fn stored(store: &Store, stream: StreamKey, page: &mut Page, end: Offset) -> Res
         }
     }
     match store.run_at(stream, page.next)? {
-        Some(run) => page.take(store, stream, &run, end),
+        Some(run) => take(page, store, stream, &run, end),
         None => Ok(Taken::All),
     }
 }
@@ -114,63 +116,37 @@ fn find_entry_end(store: &Store, stream: StreamKey, at: Offset) -> Result<Offset
 /// No record has this offset.
 const END: Offset = Offset(u64::MAX);
 
-/// What one read brings.
-pub(crate) struct Page {
-    pub(crate) limit: ReadLimit,
-    /// The offset of the next record.
-    pub(crate) next: Offset,
-    pub(crate) records: Vec<Record>,
-    pub(crate) bytes: usize,
-}
-
-#[derive(PartialEq, Eq)]
-enum Taken {
-    Full,
-    All,
-}
-
-impl Page {
-    /// Takes the next record.
-    pub(crate) fn push(&mut self, record: Record) {
-        self.next = record.offset.plus(1);
-        self.bytes = self.bytes.saturating_add(record.data.len());
-        self.records.push(record);
+/// Takes what `holder` has before `end`, beginning with `run`.
+fn take(
+    page: &mut Page<impl Collect>,
+    store: &Store,
+    holder: StreamKey,
+    run: &Run,
+    end: Offset,
+) -> Result<Taken, Error> {
+    if take_run(page, run, end)? == Taken::Full {
+        return Ok(Taken::Full);
     }
-
-    /// Takes what `holder` has before `end`, beginning with `run`.
-    fn take(&mut self, store: &Store, holder: StreamKey, run: &Run, end: Offset) -> Result<Taken, Error> {
-        let first = run.first;
-        if self.take_run(run, end)? == Taken::Full {
-            return Ok(Taken::Full);
-        }
-        // Most pages are full, or at their end, by now, and cost one seek.
-        if self.next < end {
-            for run in store.runs_after(holder, first) {
-                let run = run?;
-                if run.first >= end {
-                    break;
-                }
-                if self.take_run(&run, end)? == Taken::Full {
-                    return Ok(Taken::Full);
-                }
+    // Most pages are full, or at their end, by now, and cost one seek.
+    if page.next < end {
+        for run in store.runs_after(holder, run.first) {
+            let run = run?;
+            if run.first >= end {
+                break;
             }
-        }
-        Ok(Taken::All)
-    }
-
-    fn take_run(&mut self, run: &Run, end: Offset) -> Result<Taken, Error> {
-        for record in run.records_from(self.next).take_while(|record| record.offset < end) {
-            if !self.limit.admits(self.records.len(), self.bytes) {
+            if take_run(page, &run, end)? == Taken::Full {
                 return Ok(Taken::Full);
             }
-            if record.offset != self.next {
-                return Err(hole(self.next));
-            }
-            self.push(record);
         }
-        let is_full = !self.limit.admits(self.records.len(), self.bytes);
-        Ok(if is_full { Taken::Full } else { Taken::All })
     }
+    Ok(Taken::All)
+}
+
+fn take_run(page: &mut Page<impl Collect>, run: &Run, end: Offset) -> Result<Taken, Error> {
+    if run.first > page.next && page.next < end {
+        return Err(hole(page.next));
+    }
+    Ok(page.take(&run.stretch(), end, |range| run.data(range)))
 }
 
 fn beyond(offset: Offset) -> Error {

@@ -1,17 +1,17 @@
 //! Random operations, answered by the engine and by the memory engine.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
 use fastrand::Rng;
 
 use super::sample::*;
-use super::{Place, STREAMS_MAX};
+use super::{Place, STREAMS_MAX, each};
 use crate::{
     CloseReason, Closure, Create, Entry, ErrorKind, Fork, ForkPoint, Log, MemoryLog, NewRecord, Offset, ProducerMark,
-    ReadLimit, Sequencing, StreamHead, StreamKey, Timestamp, Tombstone,
+    ReadLimit, RecordRun, Sequencing, StreamHead, StreamKey, Timestamp, Tombstone,
 };
 
 const OPERATIONS: usize = 1_500;
@@ -216,9 +216,22 @@ impl Duel {
         let expected = self.oracle.read(key, from, limit).await;
         let answer = self.subject.read(self.subject_key(key), from, limit).await;
         match (answer, expected) {
-            (Ok(answer), Ok(expected)) => assert_eq!(answer, expected, "{}", self.at),
+            (Ok(answer), Ok(expected)) => {
+                assert_eq!(answer, expected, "{}", self.at);
+                let expected = expected.into_iter().map(|record| (record.offset, record.data.to_vec()));
+                assert_eq!(self.read_in_runs(key, from, limit).await, expected.collect::<Vec<_>>(), "{}", self.at);
+            }
             (answer, expected) => assert_eq!(kind(&answer), kind(&expected), "read, {}", self.at),
         }
+    }
+
+    /// The same, as it is handed out where it is read.
+    async fn read_in_runs(&self, key: StreamKey, from: Offset, limit: ReadLimit) -> Vec<(Offset, Vec<u8>)> {
+        let (made, taken) = mpsc::sync_channel(1);
+        let make = Box::new(move |read: Vec<RecordRun>| assert!(made.send(read).is_ok(), "nobody waits for it"));
+        ok(self.subject.read_with(self.subject_key(key), from, limit, make).await);
+        let runs = taken.recv().unwrap_or_default();
+        runs.iter().flat_map(each).map(|(offset, data)| (offset, data.to_vec())).collect()
     }
 
     async fn compare_producers(&self, key: StreamKey) {

@@ -1,4 +1,7 @@
+use everstream_log::{ReadLimit, Record};
+
 use super::*;
+use crate::read::Page;
 
 fn closure(reason: CloseReason) -> Closure {
     Closure { reason, at: Timestamp(u64::MAX), detail: Bytes::from_static(b"{}") }
@@ -27,7 +30,9 @@ fn flagged(flags: u8, records: &[(u64, &[u8])]) -> Bytes {
 }
 
 fn content(run: &Run, from: u64) -> Vec<(u64, u64, Bytes)> {
-    run.records_from(Offset(from)).map(|record| (record.offset.0, record.time.0, record.data)).collect()
+    let mut page = Page::<Vec<Record>>::new(Offset(from), ReadLimit { records_max: usize::MAX, bytes_max: usize::MAX });
+    page.take(&run.stretch(), run.next(), |range| run.data(range));
+    page.taken.into_iter().map(|record| (record.offset.0, record.time.0, record.data)).collect()
 }
 
 #[test]

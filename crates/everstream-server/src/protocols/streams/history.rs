@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_hub::{Error, Stream, Tasks};
-use everstream_log::{Offset, ReadLimit};
+use everstream_log::{Offset, ReadLimit, RecordRun};
 use tokio::sync::{Notify, Semaphore};
 
-use super::joined::join;
+use super::joined::join_runs;
 use shelf::Shelf;
 
 mod shelf;
@@ -146,12 +146,13 @@ impl History {
 
 async fn make(stream: &Stream, start: Offset, limit: ReadLimit) -> Result<Page, Error> {
     let content = stream.content();
-    let page = stream.read_with(start, limit, move |records| {
-        let bytes = records.iter().map(|record| record.data.len()).sum();
+    let page = stream.read_with(start, limit, move |runs| {
+        let records = runs.iter().map(RecordRun::count).sum();
+        let bytes = runs.iter().map(|run| run.data().len()).sum();
         Page {
-            next: start.plus(records.len() as u64),
-            body: join(content, records.iter().map(|record| &record.data)).into(),
-            is_full: !records.is_empty() && !limit.admits(records.len(), bytes),
+            next: start.plus(records as u64),
+            body: join_runs(content, &runs).into(),
+            is_full: records > 0 && !limit.admits(records, bytes),
         }
     });
     page.await

@@ -128,6 +128,11 @@ flamegraph: release ## Draw where the server spends its CPU in a benchmark (BENC
 	cargo build --locked --release --package everstream-benches
 	scripts/flamegraph.sh $(RELEASE_BINARY) $(OUT) $(firstword $(BENCH)) $(ARGS)
 
+.PHONY: function-order
+function-order: release ## Note which functions run, so that the next build lays them side by side (needs valgrind)
+	cargo build --locked --release --package everstream-benches
+	scripts/function-order.sh $(RELEASE_BINARY) $(dir $(RELEASE_BINARY))bench
+
 .PHONY: bench-smoke
 bench-smoke: need-build page ## Run every benchmark small and short: what must hold, no figures
 	cargo build --locked --profile conformance --package everstream

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# function-order.sh SERVER BENCH: notes which functions of an optimised SERVER run while it starts and under small loads of
+# BENCH, and writes their names to crates/everstream/functions.txt, in whose order the next build lays them. Needs valgrind.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# = 2 ] || { echo "usage: function-order.sh SERVER BENCH" >&2 && exit 2; }
+server=$(realpath "$1") bench=$(realpath "$2")
+list=crates/everstream/functions.txt
+command -v valgrind >/dev/null || { echo "valgrind is missing: install it (apt-get install valgrind) and try again." >&2 && exit 1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# A benchmark kills its server: what it did is noted every four million steps.
+cat >"$work/watched" <<END
+#!/bin/sh
+exec valgrind --quiet --tool=callgrind --demangle=no --dump-every-bb=4000000 --callgrind-out-file=$work/load.%p $server "\$@"
+END
+chmod +x "$work/watched"
+timeout --signal=TERM 15 valgrind --quiet --tool=callgrind --demangle=no --callgrind-out-file="$work/start" \
+  "$server" serve --listen 127.0.0.1:0 --data-dir "$work/data" || [ -s "$work/start" ]
+few=(--peers none --server "$work/watched")
+"$bench" beside --rounds 1 --seconds 1 --streams 100 --subscribers 64 --records 5000 --rate 500 --connections 32 "${few[@]}"
+"$bench" relay --answers 20 --seconds 2 "${few[@]}"
+"$bench" demo --answers 20 "${few[@]}"
+"$bench" storm --subscribers 50 --streams 10 --missed 20 --live-streams 3 "${few[@]}"
+
+# The functions of the program in dumps of callgrind, without what differs from build to build: hashes, and in the newer
+# mangling those of the crates. References print by one function for each type, of which one run needs few.
+names() {
+  local dump
+  for dump in "$@"; do
+    awk -v program="$server" '
+      match($0, /^c?(ob|fn)=\([0-9]+\)/) {
+        id = substr($0, 1, RLENGTH); name = substr($0, RLENGTH + 2)
+        is_call = sub(/^c/, "", id)
+        if (name != "") known[id] = name
+        if (id ~ /^ob/ && !is_call) object = known[id]
+        if (id ~ /^fn/ && !is_call && object == program) print known[id]
+      }' "$dump"
+  done | sed -E "s/'[0-9]+$//; s/@.*//; /^0x|^\(/d; s/17h[0-9a-f]{16}E(\.llvm\.[0-9]+)?$/17h*/; s/\.llvm\.[0-9]+$/*/
+    /^_R/s/Cs[0-9A-Za-z]+_/Cs*_/g; /^_ZN42_.*core\.\.fmt\.\.Debug/d" | LC_ALL=C sort -u
+}
+export LC_ALL=C
+names "$work/start" >"$work/start.names"
+names "$work"/load.*.* >"$work/all.names"
+# The first dump of each run has its start.
+names $(ls "$work"/load.*.* | grep -v '\.1$') >"$work/later.names"
+{
+  comm -23 "$work/start.names" "$work/later.names" && echo
+  comm -12 "$work/start.names" "$work/later.names" && echo
+  comm -13 "$work/start.names" "$work/all.names"
+} >"$work/list"
+mv "$work/list" "$list"
+echo "written: $list, $(grep -c . "$list") functions"

@@ -70,6 +70,11 @@ impl Directory {
         self.path.join(STORE_DIRECTORY)
     }
 
+    /// Where the embedded store keeps the tables of its keyspaces.
+    pub(crate) fn keyspaces(&self) -> PathBuf {
+        self.store().join(KEYSPACES_DIRECTORY)
+    }
+
     /// Where the journals of appends are.
     pub(crate) fn journal(&self) -> PathBuf {
         self.path.join(JOURNAL_DIRECTORY)
@@ -118,7 +123,7 @@ impl Directory {
     fn try_complete(&mut self) -> io::Result<()> {
         // The store syncs what is in the folder of a new keyspace, and leaves it to the file system that the folder
         // itself has a name after a power cut.
-        sync(&self.store().join(KEYSPACES_DIRECTORY))?;
+        sync(&self.keyspaces())?;
         if !self.journal().try_exists()? {
             fs::create_dir(self.journal())?;
             sync(&self.path)?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod journal;
 mod memtable;
+pub(crate) mod persisted;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -30,7 +31,7 @@ const UNMERGED_TABLES: u8 = 8;
 /// What they are merged into is cut into tables of this size; with the number above it, what is merged again and again
 /// is as large as by default.
 const RECORDS_TABLE_BYTES: u64 = 32 * 1024 * 1024;
-/// Sealed journals beyond this force the keyspaces that hold them to flush, which bounds the replay of a boot.
+/// Sealed journals beyond this force the keyspaces that hold them to flush, which bounds what a boot reads.
 const SEALED_JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// One: with more, the store's first worker spins on the queue while another compacts.
 const WORKERS: usize = 1;

@@ -8,23 +8,31 @@ use everstream_log::Error;
 
 use super::{Recovery, damaged_before_its_end, failed, keep};
 use crate::directory::Directory;
-use crate::store::journal::{Scan, scan};
+use crate::store::journal::{Remnant, Scan, scan};
+use crate::store::persisted::persisted;
 
-/// Cuts the newest journal behind its last whole commit.
+/// The file under which a journal is made that takes the place of others.
+const NEW_JOURNAL: &str = "journal.new";
+
+/// Cuts the newest journal behind its last whole commit, and leaves of all journals only what is in no table.
 ///
 /// # Errors
 /// `Unusable` when an older journal is damaged: it was on the device in full before the next one was begun, and cutting
-/// it would leave a hole before the later ones. `Storage` when a journal cannot be read or cut.
+/// it would leave a hole before the later ones. `Storage` when a journal cannot be read, cut or written.
 pub(crate) fn recover_store(directory: &Directory) -> Result<Recovery, Error> {
+    let store = directory.store();
     if !directory.is_settled() {
-        directory.sync_names().map_err(|error| failed(&directory.store(), error))?;
+        directory.sync_names().map_err(|error| failed(&store, error))?;
     }
-    let mut journals = journals(&directory.store()).map_err(|error| failed(&directory.store(), error))?;
-    let Some((_, newest)) = journals.pop() else { return Ok(Recovery::default()) };
-    for (_, older) in &journals {
-        if scan(&read_written(older).map_err(|error| failed(older, error))?).torn_bytes > 0 {
-            return Err(damaged_before_its_end(older));
+    let mut older = journals(&store).map_err(|error| failed(&store, error))?;
+    let Some(newest) = older.pop() else { return Ok(Recovery::default()) };
+    let mut remnant = Remnant::new(persisted(&directory.keyspaces()));
+    for journal in &older {
+        let written = read_written(journal).map_err(|error| failed(journal, error))?;
+        if scan(&written).torn_bytes > 0 {
+            return Err(damaged_before_its_end(journal));
         }
+        remnant.add(&written);
     }
     let written = read_written(&newest).map_err(|error| failed(&newest, error))?;
     let found = scan(&written);
@@ -32,22 +40,32 @@ pub(crate) fn recover_store(directory: &Directory) -> Result<Recovery, Error> {
     if found.torn_bytes > 0 {
         recovery = cut(&newest, &written, found, &directory.damaged()).map_err(|error| failed(&newest, error))?;
     }
-    if !directory.is_settled() {
-        write_once_more(&newest, &written, found).map_err(|error| failed(&newest, error))?;
+    remnant.add(written.get(..usize::try_from(found.whole_bytes).unwrap_or(usize::MAX)).unwrap_or(&written));
+    drop(written);
+    if !directory.is_settled() || remnant.is_shorter() {
+        replace(&store, &older, &newest, &remnant).map_err(|error| failed(&newest, error))?;
     }
     Ok(recovery)
 }
 
-/// Puts on the device what can be read from the journal.
+/// Has one new journal take the place of all.
 ///
-/// After a sync that failed, the kernel goes on to show bytes that it will never write: they count as written. What is
-/// then appended behind them would be lost with them at the next power cut, acknowledged or not. Writing the same bytes
-/// again has them written; so does anybody who cannot know how the last process ended.
-fn write_once_more(journal: &Path, written: &[u8], found: Scan) -> io::Result<()> {
-    let whole = usize::try_from(found.whole_bytes).ok().and_then(|len| written.get(..len)).unwrap_or(written);
-    let mut file = OpenOptions::new().write(true).open(journal)?;
-    file.write_all(whole)?;
-    file.sync_all()
+/// It is written even if it holds no less than they do: after a sync that failed, the kernel goes on to show bytes that
+/// it will never write: they count as written. What is then appended behind them would be lost with them at the next
+/// power cut, acknowledged or not. Writing the same bytes again has them written; so does anybody who cannot know how
+/// the last process ended.
+fn replace(store: &Path, older: &[PathBuf], newest: &Path, remnant: &Remnant) -> io::Result<()> {
+    let new = store.join(NEW_JOURNAL);
+    let mut file = File::create(&new)?;
+    file.write_all(remnant.journal())?;
+    file.sync_all()?;
+    // At any moment all that is in no table is in a journal; what is in two of them is replayed twice, in order.
+    fs::rename(&new, newest)?;
+    File::open(store)?.sync_all()?;
+    for journal in older {
+        fs::remove_file(journal)?;
+    }
+    if older.is_empty() { Ok(()) } else { File::open(store)?.sync_all() }
 }
 
 fn cut(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Result<Recovery> {
@@ -65,15 +83,15 @@ fn cut(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Resul
 }
 
 /// The journals, oldest first.
-fn journals(store: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut journals = Vec::new();
+fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut journals: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(store)? {
         let path = entry?.path();
         let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".jnl")?.parse().ok());
         journals.extend(number.map(|number| (number, path)));
     }
     journals.sort();
-    Ok(journals)
+    Ok(journals.into_iter().map(|(_, path)| path).collect())
 }
 
 /// A journal without the zeros at its end: it is made with 64 MiB of them, which need no memory here.

@@ -1,24 +1,27 @@
-//! Reads the store's journals before the store does, to find where their whole batches end.
+//! Reads the store's journals before the store does, to find where their whole batches end, and what in them is needed.
 //!
 //! The store truncates a torn end without a word, refuses to open on a wrong checksum, and stops silently at a damaged
 //! mark in the middle. Here the end of the last whole batch is found first, so that all three are one case: cut there,
 //! keep what was cut, say so.
 //!
-//! A batch as fjall 3 writes it (integers little-endian), with the journal's compression off:
+//! A batch as fjall 3 writes it (integers little-endian), with the journal's compression off; the item that clears a
+//! keyspace is not used:
 //!
 //! ```text
 //! 1 | items u32 | sequence number u64
 //! 2 | value type u8 | 0 (no compression) | keyspace u64 | key length u16 | value length u32 | the same u32 | key | value
-//! 4 | keyspace u64                                                       (a cleared keyspace; items are 2 or 4)
 //! 3 | xxh3 of all items u64 | "FJL" 3
 //! ```
 
+mod remnant;
+
 use xxhash_rust::xxh3::xxh3_64;
+
+pub(crate) use remnant::{Persisted, Remnant};
 
 const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
-const CLEAR: u8 = 4;
 const TRAILER: [u8; 4] = *b"FJL\x03";
 /// The sequence number has no checksum; a step beyond this is a flipped bit.
 const SEQUENCE_STEP_MAX: u64 = 1 << 40;
@@ -57,6 +60,14 @@ struct Batch {
     end: usize,
 }
 
+/// A row, or that it was removed.
+struct Item<'a> {
+    keyspace: u64,
+    key: &'a [u8],
+    /// As it stands in the journal.
+    bytes: &'a [u8],
+}
+
 fn follows(before: Option<u64>, sequence: u64) -> bool {
     match before {
         None => sequence < 1 << 62,
@@ -67,11 +78,7 @@ fn follows(before: Option<u64>, sequence: u64) -> bool {
 /// The whole batch that starts at `start`.
 fn batch_at(journal: &[u8], start: usize) -> Option<Batch> {
     let mut cursor = Cursor { journal, at: start };
-    if cursor.byte()? != START {
-        return None;
-    }
-    let items = u32::from_le_bytes(cursor.array()?);
-    let sequence = u64::from_le_bytes(cursor.array()?);
+    let (items, sequence) = cursor.start()?;
     let items_start = cursor.at;
     for _ in 0..items {
         cursor.item()?;
@@ -120,8 +127,8 @@ struct Cursor<'a> {
     at: usize,
 }
 
-impl Cursor<'_> {
-    fn take(&mut self, len: usize) -> Option<&[u8]> {
+impl<'a> Cursor<'a> {
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(len)?;
         let taken = self.journal.get(self.at..end)?;
         self.at = end;
@@ -136,26 +143,30 @@ impl Cursor<'_> {
         self.array().map(|[byte]| byte)
     }
 
-    fn item(&mut self) -> Option<()> {
-        match self.byte()? {
-            ITEM => {
-                let [_value_type, compression] = self.array()?;
-                let _keyspace: [u8; 8] = self.array()?;
-                let key_len = usize::from(u16::from_le_bytes(self.array()?));
-                let value_len = u32::from_le_bytes(self.array()?);
-                let stored_len = u32::from_le_bytes(self.array()?);
-                if compression != 0 || value_len != stored_len {
-                    return None;
-                }
-                self.take(key_len)?;
-                self.take(usize::try_from(stored_len).ok()?)?;
-            }
-            CLEAR => {
-                self.take(8)?;
-            }
-            _ => return None,
+    /// The head of a batch: how many items it has, and its sequence number.
+    fn start(&mut self) -> Option<(u32, u64)> {
+        if self.byte()? != START {
+            return None;
         }
-        Some(())
+        Some((u32::from_le_bytes(self.array()?), u64::from_le_bytes(self.array()?)))
+    }
+
+    fn item(&mut self) -> Option<Item<'a>> {
+        let start = self.at;
+        if self.byte()? != ITEM {
+            return None;
+        }
+        let [_value_type, compression] = self.array()?;
+        let keyspace = u64::from_le_bytes(self.array()?);
+        let key_len = usize::from(u16::from_le_bytes(self.array()?));
+        let value_len = u32::from_le_bytes(self.array()?);
+        let stored_len = u32::from_le_bytes(self.array()?);
+        if compression != 0 || value_len != stored_len {
+            return None;
+        }
+        let key = self.take(key_len)?;
+        self.take(usize::try_from(stored_len).ok()?)?;
+        Some(Item { keyspace, key, bytes: self.journal.get(start..self.at)? })
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use everstream_log::{ErrorKind, Log};
+use everstream_log::{Create, ErrorKind, Log, StreamKey};
 use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
 use tempfile::TempDir;
 
 use crate::copy::{copy, flip, store_journal, truncate, written};
-use crate::sample::{name, open, stream};
+use crate::sample::{entry, name, open, stream, texts};
 
 /// A closed directory whose last batches each made a stream, and where each of them ends in the journal.
 struct Written {
@@ -120,4 +120,56 @@ async fn a_store_damaged_elsewhere_is_refused_by_name_without_a_panic() {
     let error = DiskLog::open(&DiskConfig::new(written.directory.path())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unusable);
     assert!(error.to_string().contains(&written.directory.path().display().to_string()), "{error}");
+}
+
+/// As if the process had been killed.
+fn unsettle(directory: &Path) {
+    fs::write(directory.join("LOCK"), "1").unwrap();
+}
+
+#[tokio::test]
+async fn a_boot_is_left_with_what_is_in_no_table() {
+    for is_killed in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let config = DiskConfig { memtable_bytes_max: 32 * 1024, ..DiskConfig::new(directory.path()) };
+        let names: Vec<String> = (0..600).map(|number| format!("stream/{number}")).collect();
+        let log = DiskLog::open(&config).unwrap();
+        for called in &names {
+            log.create(Create { records: entry(StreamKey(0), 0, called).records, ..stream(called) }).await.unwrap();
+        }
+        log.close().await.unwrap();
+        let before = written(&store_journal(directory.path()));
+        if is_killed {
+            unsettle(directory.path());
+        }
+        for _ in 0..2 {
+            let log = DiskLog::open(&config).unwrap();
+            let after = written(&store_journal(directory.path()));
+            assert!(after < before, "{after} of {before}");
+            assert_eq!(log.stream_count(), names.len() as u64);
+            for called in &names {
+                let found = log.open(&name(called)).await.unwrap().unwrap();
+                assert_eq!(texts(&log, found.key).await, [called.as_str()]);
+            }
+            log.close().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_journal_takes_the_place_of_several() {
+    let written = streams_made(&["a", "b", "c"]).await;
+    let whole = fs::read(store_journal(written.directory.path())).unwrap();
+    let (older, newer) = whole.split_at(written.ends[1]);
+    // The older one may be there once more after a power cut, and come before the one that took its place.
+    for newest in [newer, &whole] {
+        let directory = copy(written.directory.path());
+        unsettle(directory.path());
+        let journal = store_journal(directory.path());
+        fs::write(&journal, older).unwrap();
+        fs::write(journal.with_file_name("1.jnl"), newest).unwrap();
+        fs::write(journal.with_file_name("journal.new"), "what a crash has left").unwrap();
+        assert_eq!(check_goes_on(directory.path(), &["a", "b", "c"]).await, Recovery::default());
+        assert_eq!(store_journal(directory.path()).file_name().unwrap(), "1.jnl");
+    }
 }

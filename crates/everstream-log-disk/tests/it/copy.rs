@@ -41,7 +41,12 @@ pub(crate) fn journal(directory: &Path, number: u64) -> PathBuf {
 
 /// How much of a journal of the store was written: it is made with zeros behind, and every batch ends in something else.
 pub(crate) fn written(journal: &Path) -> usize {
-    let bytes = fs::read(journal).unwrap();
+    // Compared in pieces, since there are 64 MiB of them.
+    const ZEROS: [u8; 4_096] = [0; 4_096];
+    let mut bytes = fs::read(journal).unwrap();
+    while bytes.ends_with(&ZEROS) {
+        bytes.truncate(bytes.len() - ZEROS.len());
+    }
     bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::failure::Refusal;
 use crate::sample::{delete, fork, writer};
 use crate::store::Store;
-use crate::store::journal::scan;
+use crate::store::journal::read;
 
 fn create(number: u64) -> Change {
     crate::sample::create(&format!("s/{number}"))
@@ -20,7 +20,7 @@ fn append(stream: StreamKey) -> Change {
 }
 
 fn batches(store: &Path) -> u64 {
-    scan(&fs::read(store.join("0.jnl")).unwrap()).batches
+    read(&store.join("0.jnl"), |_| ()).unwrap().0.batches
 }
 
 struct Rig {

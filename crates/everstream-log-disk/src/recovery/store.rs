@@ -1,14 +1,14 @@
 //! The store's journals: what an opening finds at their ends, and what it cuts.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use everstream_log::Error;
 
 use super::{Recovery, damaged_before_its_end, failed, keep};
 use crate::directory::Directory;
-use crate::store::journal::{Remnant, Scan, scan};
+use crate::store::journal::{Remnant, Scan, read};
 use crate::store::persisted::persisted;
 
 /// The file under which a journal is made that takes the place of others.
@@ -28,20 +28,16 @@ pub(crate) fn recover_store(directory: &Directory) -> Result<Recovery, Error> {
     let Some(newest) = older.pop() else { return Ok(Recovery::default()) };
     let mut remnant = Remnant::new(persisted(&directory.keyspaces()));
     for journal in &older {
-        let written = read_written(journal).map_err(|error| failed(journal, error))?;
-        if scan(&written).torn_bytes > 0 {
+        let (found, _) = read(journal, |batches| remnant.add(batches)).map_err(|error| failed(journal, error))?;
+        if found.torn_bytes > 0 {
             return Err(damaged_before_its_end(journal));
         }
-        remnant.add(&written);
     }
-    let written = read_written(&newest).map_err(|error| failed(&newest, error))?;
-    let found = scan(&written);
+    let (found, torn) = read(&newest, |batches| remnant.add(batches)).map_err(|error| failed(&newest, error))?;
     let mut recovery = Recovery::default();
     if found.torn_bytes > 0 {
-        recovery = cut(&newest, &written, found, &directory.damaged()).map_err(|error| failed(&newest, error))?;
+        recovery = cut(&newest, &torn, found, &directory.damaged()).map_err(|error| failed(&newest, error))?;
     }
-    remnant.add(written.get(..usize::try_from(found.whole_bytes).unwrap_or(usize::MAX)).unwrap_or(&written));
-    drop(written);
     if !directory.is_settled() || remnant.is_shorter() {
         replace(&store, &older, &newest, &remnant).map_err(|error| failed(&newest, error))?;
     }
@@ -68,14 +64,12 @@ fn replace(store: &Path, older: &[PathBuf], newest: &Path, remnant: &Remnant) ->
     if older.is_empty() { Ok(()) } else { File::open(store)?.sync_all() }
 }
 
-fn cut(journal: &Path, written: &[u8], found: Scan, damaged: &Path) -> io::Result<Recovery> {
-    let start = usize::try_from(found.whole_bytes).unwrap_or(usize::MAX);
-    let len = usize::try_from(found.torn_bytes).unwrap_or(usize::MAX);
-    let torn = written.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_default();
+fn cut(journal: &Path, torn: &[u8], found: Scan, damaged: &Path) -> io::Result<Recovery> {
+    let start = found.whole_bytes;
     let stem = journal.file_stem().unwrap_or_default().to_string_lossy();
     let kept_in = keep(damaged, &format!("journal-{stem}-at-{start}.bin"), torn)?;
     let file = OpenOptions::new().write(true).open(journal)?;
-    file.set_len(found.whole_bytes)?;
+    file.set_len(start)?;
     file.sync_all()?;
     let mut recovery = Recovery::default();
     recovery.note_cut(journal, found.torn_bytes, found.batches_behind, kept_in);
@@ -92,27 +86,4 @@ fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
     }
     journals.sort();
     Ok(journals.into_iter().map(|(_, path)| path).collect())
-}
-
-/// A journal without the zeros at its end: it is made with 64 MiB of them, which need no memory here.
-fn read_written(journal: &Path) -> io::Result<Vec<u8>> {
-    const PIECE_BYTES: usize = 256 * 1024;
-    let zeros = vec![0; PIECE_BYTES];
-    let mut piece = zeros.clone();
-    let mut file = File::open(journal)?;
-    let (mut written, mut zeros_before) = (Vec::new(), 0);
-    loop {
-        let len = file.read(&mut piece)?;
-        let read = piece.get(..len).unwrap_or_default();
-        if read.is_empty() {
-            return Ok(written);
-        }
-        if zeros.starts_with(read) {
-            zeros_before += len;
-            continue;
-        }
-        written.resize(written.len() + zeros_before, 0);
-        written.extend_from_slice(read);
-        zeros_before = 0;
-    }
 }

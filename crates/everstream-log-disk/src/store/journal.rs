@@ -13,10 +13,12 @@
 //! 3 | xxh3 of all items u64 | "FJL" 3
 //! ```
 
+mod file;
 mod remnant;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+pub(crate) use file::read;
 pub(crate) use remnant::{Persisted, Remnant};
 
 const START: u8 = 1;
@@ -39,20 +41,34 @@ pub(crate) struct Scan {
     pub(crate) batches_behind: u64,
 }
 
-/// Scans a whole journal.
-pub(crate) fn scan(journal: &[u8]) -> Scan {
-    let mut whole = 0;
-    let mut batches = 0;
-    let mut sequence = None;
-    while let Some(batch) = batch_at(journal, whole).filter(|batch| follows(sequence, batch.sequence)) {
-        whole = batch.end;
-        sequence = Some(batch.sequence);
-        batches += 1;
+/// Finds the whole batches of a journal that is read piece by piece.
+#[derive(Debug, Default)]
+struct Scanner {
+    whole_bytes: u64,
+    batches: u64,
+    /// Of the last whole batch.
+    sequence: Option<u64>,
+}
+
+impl Scanner {
+    /// The length of the whole batches at the front of `piece`, which begins where those found before end.
+    fn whole(&mut self, piece: &[u8]) -> usize {
+        let mut whole = 0;
+        while let Some(batch) = batch_at(piece, whole).filter(|batch| follows(self.sequence, batch.sequence)) {
+            whole = batch.end;
+            self.sequence = Some(batch.sequence);
+            self.batches += 1;
+        }
+        self.whole_bytes += whole as u64;
+        whole
     }
-    let rest = journal.get(whole..).unwrap_or_default();
-    let torn = torn_len(rest);
-    let batches_behind = count_batches(rest.get(..torn).unwrap_or_default());
-    Scan { whole_bytes: whole as u64, batches, torn_bytes: torn as u64, batches_behind }
+
+    /// What was found, if `rest` is all that follows.
+    fn end(&self, rest: &[u8]) -> Scan {
+        let torn = torn_len(rest);
+        let batches_behind = count_batches(rest.get(..torn).unwrap_or_default());
+        Scan { whole_bytes: self.whole_bytes, batches: self.batches, torn_bytes: torn as u64, batches_behind }
+    }
 }
 
 struct Batch {

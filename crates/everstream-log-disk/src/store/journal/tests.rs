@@ -19,6 +19,12 @@ fn batch(sequence: u64, value: &[u8]) -> Vec<u8> {
     batch
 }
 
+fn scan(journal: &[u8]) -> Scan {
+    let mut scanner = Scanner::default();
+    let whole = scanner.whole(journal);
+    scanner.end(&journal[whole..])
+}
+
 fn clean(journal: &[u8], batches: u64) -> Scan {
     Scan { whole_bytes: journal.len() as u64, batches, torn_bytes: 0, batches_behind: 0 }
 }
@@ -72,4 +78,22 @@ fn lengths_beyond_the_journal_are_damage_not_memory() {
     let mut journal = batch(1, b"value");
     journal[26..34].fill(0xff);
     assert_eq!(scan(&journal).whole_bytes, 0);
+}
+
+#[test]
+fn a_journal_is_read_in_pieces_as_if_it_were_one() {
+    // Batches that end within a piece, take several of them, have one of zeros only within them, and zeros behind them.
+    let batches = [batch(1, b"a"), batch(2, &[7; 700_000]), batch(3, &[0; 900_000]), batch(4, b"z")];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (journal, torn) in [
+        (batches.concat(), &[][..]),
+        ([&batches.concat()[..], &[0; 600_000]].concat(), &[]),
+        ([&batches.concat()[..], &[0; 600_000], b"torn"].concat(), &[&[0; 600_000][..], b"torn"].concat()),
+    ] {
+        std::fs::write(file.path(), &journal).unwrap();
+        let mut taken = Vec::new();
+        let (found, rest) = read(file.path(), |whole| taken.extend_from_slice(whole)).unwrap();
+        assert_eq!(found, scan(&journal));
+        assert!(taken == batches.concat() && rest == torn);
+    }
 }

@@ -1,4 +1,4 @@
-use super::super::scan;
+use super::super::Scanner;
 use super::*;
 
 type Row<'a> = (u64, &'a [u8], &'a [u8]);
@@ -23,8 +23,7 @@ fn check(persisted: &[(u64, u64)], journals: &[Vec<u8>], left: &[u8]) {
     let mut remnant = Remnant::new(persisted.to_vec());
     journals.iter().for_each(|journal| remnant.add(journal));
     assert_eq!(remnant.journal(), left);
-    let found = scan(remnant.journal());
-    assert_eq!((found.whole_bytes, found.torn_bytes), (left.len() as u64, 0), "it is a whole journal");
+    assert_eq!(Scanner::default().whole(left), left.len(), "it is a whole journal");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::engine::{Attempt, Engine};
 use crate::failure::Refusal;
 use crate::folder::{Folder, Journals};
 use crate::recovery::{Recovery, recover_appends, recover_store};
-use crate::store::Store;
+use crate::store::{Store, table_bytes_min};
 use crate::writer::{Bounds, Writer};
 use crate::{directory, read};
 
@@ -51,7 +51,8 @@ impl DiskLog {
     pub fn open(config: &DiskConfig) -> Result<Self, Error> {
         let mut directory = Directory::claim(&config.directory)?;
         let is_made = directory.is_complete();
-        let recovered = if is_made { recover_store(&directory)? } else { Recovery::default() };
+        let table_bytes_min = table_bytes_min(config.memtable_bytes_max);
+        let recovered = if is_made { recover_store(&directory, table_bytes_min)? } else { Recovery::default() };
         let store = Arc::new(Store::open(&directory.store(), config.cache_bytes_max, config.memtable_bytes_max)?);
         directory.complete()?;
         let recovery = recovered.and(recover_appends(&directory, &store)?);

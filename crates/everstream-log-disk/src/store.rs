@@ -2,7 +2,7 @@
 
 pub(crate) mod journal;
 mod memtable;
-pub(crate) mod persisted;
+pub(crate) mod tables;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -22,6 +22,7 @@ use crate::keyspace::{alias, counters, expiry, fork, garbage, name, producer, re
 use crate::pending::Pending;
 use crate::tail::gone;
 
+pub(crate) use memtable::table_bytes_min;
 use memtable::{Bounds, Sealings};
 
 /// A block is what one seek reads; larger than the default since records are read in runs.

@@ -9,24 +9,26 @@ use everstream_log::Error;
 use super::{Recovery, damaged_before_its_end, failed, keep};
 use crate::directory::Directory;
 use crate::store::journal::{Remnant, Scan, read};
-use crate::store::persisted::persisted;
+use crate::store::tables::Tables;
 
 /// The file under which a journal is made that takes the place of others.
 const NEW_JOURNAL: &str = "journal.new";
 
-/// Cuts the newest journal behind its last whole commit, and leaves of all journals only what is in no table.
+/// Cuts the newest journal behind its last whole commit, and leaves of all journals only what is in no table: from
+/// `table_bytes_min` on nothing, since that becomes tables.
 ///
 /// # Errors
 /// `Unusable` when an older journal is damaged: it was on the device in full before the next one was begun, and cutting
 /// it would leave a hole before the later ones. `Storage` when a journal cannot be read, cut or written.
-pub(crate) fn recover_store(directory: &Directory) -> Result<Recovery, Error> {
+pub(crate) fn recover_store(directory: &Directory, table_bytes_min: u64) -> Result<Recovery, Error> {
     let store = directory.store();
     if !directory.is_settled() {
         directory.sync_names().map_err(|error| failed(&store, error))?;
     }
     let mut older = journals(&store).map_err(|error| failed(&store, error))?;
     let Some(newest) = older.pop() else { return Ok(Recovery::default()) };
-    let mut remnant = Remnant::new(persisted(&directory.keyspaces()));
+    let tables = Tables::open(&directory.keyspaces());
+    let mut remnant = Remnant::new(tables.persisted());
     for journal in &older {
         let (found, _) = read(journal, |batches| remnant.add(batches)).map_err(|error| failed(journal, error))?;
         if found.torn_bytes > 0 {
@@ -38,8 +40,13 @@ pub(crate) fn recover_store(directory: &Directory) -> Result<Recovery, Error> {
     if found.torn_bytes > 0 {
         recovery = cut(&newest, &torn, found, &directory.damaged()).map_err(|error| failed(&newest, error))?;
     }
-    if !directory.is_settled() || remnant.is_shorter() {
-        replace(&store, &older, &newest, &remnant).map_err(|error| failed(&newest, error))?;
+    let is_large = remnant.journal().len() as u64 >= table_bytes_min;
+    if !directory.is_settled() || remnant.is_shorter() || is_large {
+        replace(&store, &older, &newest, remnant.journal()).map_err(|error| failed(&newest, error))?;
+    }
+    // Behind the journal, of which not all may have been on the device: a batch must not be there in part.
+    if is_large && tables.add(&remnant) {
+        replace(&store, &[], &newest, &[]).map_err(|error| failed(&newest, error))?;
     }
     Ok(recovery)
 }
@@ -50,10 +57,10 @@ pub(crate) fn recover_store(directory: &Directory) -> Result<Recovery, Error> {
 /// it will never write: they count as written. What is then appended behind them would be lost with them at the next
 /// power cut, acknowledged or not. Writing the same bytes again has them written; so does anybody who cannot know how
 /// the last process ended.
-fn replace(store: &Path, older: &[PathBuf], newest: &Path, remnant: &Remnant) -> io::Result<()> {
+fn replace(store: &Path, older: &[PathBuf], newest: &Path, remnant: &[u8]) -> io::Result<()> {
     let new = store.join(NEW_JOURNAL);
     let mut file = File::create(&new)?;
-    file.write_all(remnant.journal())?;
+    file.write_all(remnant)?;
     file.sync_all()?;
     // At any moment all that is in no table is in a journal; what is in two of them is replayed twice, in order.
     fs::rename(&new, newest)?;

@@ -19,7 +19,7 @@ mod remnant;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) use file::read;
-pub(crate) use remnant::{Persisted, Remnant};
+pub(crate) use remnant::{Persisted, Remnant, Row};
 
 const START: u8 = 1;
 const ITEM: u8 = 2;
@@ -79,7 +79,10 @@ struct Batch {
 /// A row, or that it was removed.
 struct Item<'a> {
     keyspace: u64,
+    /// Which of the two, as the store numbers them.
+    kind: u8,
     key: &'a [u8],
+    value: &'a [u8],
     /// As it stands in the journal.
     bytes: &'a [u8],
 }
@@ -172,7 +175,7 @@ impl<'a> Cursor<'a> {
         if self.byte()? != ITEM {
             return None;
         }
-        let [_value_type, compression] = self.array()?;
+        let [kind, compression] = self.array()?;
         let keyspace = u64::from_le_bytes(self.array()?);
         let key_len = usize::from(u16::from_le_bytes(self.array()?));
         let value_len = u32::from_le_bytes(self.array()?);
@@ -181,8 +184,8 @@ impl<'a> Cursor<'a> {
             return None;
         }
         let key = self.take(key_len)?;
-        self.take(usize::try_from(stored_len).ok()?)?;
-        Some(Item { keyspace, key, bytes: self.journal.get(start..self.at)? })
+        let value = self.take(usize::try_from(stored_len).ok()?)?;
+        Some(Item { keyspace, kind, key, value, bytes: self.journal.get(start..self.at)? })
     }
 }
 

@@ -34,8 +34,13 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) const fn new(bytes_max: u64) -> Self {
-        Self { records: bytes_max, others: bytes_max / 4, table_min: bytes_max / 8 }
+        Self { records: bytes_max, others: bytes_max / 4, table_min: table_bytes_min(bytes_max) }
     }
+}
+
+/// From so many bytes on rows get a table of their own, where memtables take `bytes_max`.
+pub(crate) const fn table_bytes_min(bytes_max: u64) -> u64 {
+    bytes_max / 8
 }
 
 /// Counts sealings, so that asking whether one is still being written costs two loads most of the time.

@@ -8,7 +8,7 @@ use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
 use tempfile::TempDir;
 
 use crate::copy::{copy, flip, store_journal, truncate, written};
-use crate::sample::{entry, name, open, stream, texts};
+use crate::sample::{NOW, entry, name, open, stream, texts};
 
 /// A closed directory whose last batches each made a stream, and where each of them ends in the journal.
 struct Written {
@@ -171,5 +171,31 @@ async fn one_journal_takes_the_place_of_several() {
         fs::write(journal.with_file_name("journal.new"), "what a crash has left").unwrap();
         assert_eq!(check_goes_on(directory.path(), &["a", "b", "c"]).await, Recovery::default());
         assert_eq!(store_journal(directory.path()).file_name().unwrap(), "1.jnl");
+    }
+}
+
+#[tokio::test]
+async fn a_large_rest_becomes_tables_with_what_was_removed_and_written_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path());
+    let gone = log.create(stream("gone")).await.unwrap().key;
+    let kept = log.create(Create { records: entry(StreamKey(0), 0, "text").records, ..stream("kept") }).await.unwrap();
+    log.delete(&name("gone"), gone).await.unwrap();
+    log.touch(kept.key, Some(NOW)).await.unwrap();
+    log.close().await.unwrap();
+    unsettle(directory.path());
+    let config = DiskConfig { memtable_bytes_max: 64, ..DiskConfig::new(directory.path()) };
+    for _ in 0..2 {
+        let log = DiskLog::open(&config).unwrap();
+        assert_eq!(written(&store_journal(directory.path())), 0);
+        assert_eq!(log.recovery(), &Recovery::default());
+        check_has(&log, &["kept"]).await;
+        assert!(log.open(&name("gone")).await.unwrap().is_none());
+        assert_eq!(log.open(&name("kept")).await.unwrap().unwrap().expires_at, Some(NOW));
+        assert_eq!(texts(&log, kept.key).await, ["text"]);
+        // As a killed process leaves it.
+        let killed = copy(directory.path());
+        log.close().await.unwrap();
+        check_goes_on(killed.path(), &["kept"]).await;
     }
 }

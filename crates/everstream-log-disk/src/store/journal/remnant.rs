@@ -3,16 +3,28 @@
 //! The store begins a journal anew at 64 MB, of which nearly all is in tables by then; and it replays a journal item by
 //! item, with a call to the system and a lookup for each, also for those that it passes over.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Cursor, END, START, TRAILER};
+use super::{Cursor, END, Item, START, TRAILER};
 
 /// Up to which sequence number each keyspace, by its number, has everything in its tables. One that is not listed has
 /// nothing there.
 pub(crate) type Persisted = Vec<(u64, u64)>;
+
+/// A row of a keyspace, or that it was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row<'a> {
+    pub(crate) keyspace: u64,
+    pub(crate) key: &'a [u8],
+    pub(crate) sequence: u64,
+    /// Which of the two, as the store numbers them.
+    pub(crate) kind: u8,
+    pub(crate) value: &'a [u8],
+}
 
 /// A batch takes no further one once it has so many items: few large ones are read faster, but damage takes a whole one.
 const ITEMS_MAX: usize = 256;
@@ -72,6 +84,22 @@ impl Remnant {
     /// The journal that takes the place of those that were added.
     pub(crate) fn journal(&self) -> &[u8] {
         &self.journal
+    }
+
+    /// The last row of each key, in the order of keyspaces and keys.
+    pub(crate) fn rows(&self) -> Vec<Row<'_>> {
+        let mut rows = Vec::new();
+        let mut cursor = Cursor { journal: &self.journal, at: 0 };
+        while let Some((items, sequence)) = cursor.start() {
+            rows.extend((0..items).map_while(|_| cursor.item()).map(|item| {
+                let Item { keyspace, kind, key, value, .. } = item;
+                Row { keyspace, key, sequence, kind, value }
+            }));
+            cursor.take(END_BYTES);
+        }
+        rows.sort_unstable_by_key(|row| (row.keyspace, row.key, Reverse(row.sequence)));
+        rows.dedup_by_key(|row| (row.keyspace, row.key));
+        rows
     }
 
     fn write(&mut self, gathered: &Gathered<'_>) {

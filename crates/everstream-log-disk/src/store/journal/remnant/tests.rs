@@ -1,10 +1,10 @@
 use super::super::Scanner;
 use super::*;
 
-type Row<'a> = (u64, &'a [u8], &'a [u8]);
+type Written<'a> = (u64, &'a [u8], &'a [u8]);
 
 /// A batch as the store writes it; an item is a keyspace, a key and a row.
-fn batch(sequence: u64, rows: &[Row<'_>]) -> Vec<u8> {
+fn batch(sequence: u64, rows: &[Written<'_>]) -> Vec<u8> {
     let mut items = Vec::new();
     for (keyspace, key, row) in rows {
         items.extend([super::super::ITEM, 0, 0]);
@@ -52,7 +52,7 @@ fn of_a_key_in_batches_that_become_one_the_last_row_counts() {
 #[test]
 fn batches_are_gathered_up_to_a_bound_and_never_divided() {
     let keys: Vec<[u8; 2]> = (0..ITEMS_MAX as u16 + 10).map(u16::to_be_bytes).collect();
-    let rows: Vec<Row<'_>> = keys.iter().map(|key| (1, &key[..], &b"row"[..])).collect();
+    let rows: Vec<Written<'_>> = keys.iter().map(|key| (1, &key[..], &b"row"[..])).collect();
     let (most, rest) = rows.split_at(ITEMS_MAX - 1);
     let journal = [batch(1, most), batch(2, rest), batch(3, &[(1, b"z", b"next")])];
     check(&[], &[journal.concat()], &[batch(2, &rows), batch(3, &[(1, b"z", b"next")])].concat());
@@ -63,4 +63,17 @@ fn an_older_journal_that_is_there_once_more_comes_first() {
     let older = batch(7, &[(1, b"a", b"older")]);
     let newest = batch(7, &[(1, b"a", b"older"), (1, b"b", b"newer")]);
     check(&[], &[older.clone(), newest], &[older, batch(8, &[(1, b"a", b"older"), (1, b"b", b"newer")])].concat());
+}
+
+#[test]
+fn rows_are_the_last_of_their_keys_in_order() {
+    let mut remnant = Remnant::new(Vec::new());
+    let newer = batch(9, &[(2, b"a", b"newer"), (1, b"c", b"")]);
+    remnant.add(&batch(3, &[(2, b"a", b"older"), (1, b"d", b""), (1, b"b", b"")]));
+    remnant.add(&newer);
+    let row = |keyspace, key, sequence, value| Row { keyspace, key, sequence, kind: 0, value };
+    let (nothing, rows) = (&b""[..], remnant.rows());
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[..3], [row(1, b"b", 3, nothing), row(1, b"c", 9, nothing), row(1, b"d", 3, nothing)]);
+    assert_eq!(rows[3], row(2, b"a", 9, b"newer"));
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use everstream_hub::Tasks;
 use http::{Request, Version};
 use hyper::body::Incoming;
@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::head::{FirstHead, HeadLimits, read_first};
 use crate::lane::{Ended, Events, Handover, Lane, MayBoard, Onward, Peer, Rider};
 use crate::lawful;
+use crate::pieces::Outgoing;
 use crate::plain_append::{PlainAppends, Rest};
 use crate::problem::Problem;
 use crate::rewound::Rewound;
@@ -214,7 +215,7 @@ fn poll_turn<S>(
     cx: &mut Context<'_>,
 ) -> Poll<Hyper>
 where
-    S: HttpService<Incoming, ResBody = Body> + Unpin,
+    S: HttpService<Incoming, ResBody = Outgoing> + Unpin,
     S::Future: Unpin,
     S::Error: Into<BoxError>,
 {
@@ -227,7 +228,7 @@ where
 
 fn take_back<S>(connection: ServedBy<S>, stopped: Hyper) -> At
 where
-    S: HttpService<Incoming, ResBody = Body>,
+    S: HttpService<Incoming, ResBody = Outgoing>,
     S::Error: Into<BoxError>,
 {
     let Parts { io, read_buf, .. } = connection.into_parts();
@@ -248,7 +249,7 @@ struct Seen {
 }
 
 impl Seen {
-    async fn answer(self, request: Request<Body>, may_board: MayBoard) -> Result<Response, Infallible> {
+    async fn answer(self, request: Request<Body>, may_board: MayBoard) -> Result<http::Response<Outgoing>, Infallible> {
         let Self { router, traffic, handover } = self;
         let version = request.version();
         let mut response = match lawful::check(&request) {
@@ -259,7 +260,7 @@ impl Seen {
             // Else hyper promises to keep the connection whose end is the end of a body of unknown length.
             *response.version_mut() = version;
         }
-        Ok(traffic.answer(response))
+        Ok(Outgoing::of(traffic.answer(response)))
     }
 }
 

@@ -35,6 +35,7 @@ mod lane;
 pub mod last_event_id;
 mod lawful;
 mod listener;
+mod pieces;
 mod plain_append;
 pub mod problem;
 pub mod protocols;

@@ -9,18 +9,21 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use everstream_hub::{Error, Stream, Tasks};
 use everstream_log::{Offset, ReadLimit, RecordRun};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::joined::join_runs;
+use crate::pieces::Pieces;
 use shelf::Shelf;
 
 mod shelf;
 
-/// One answer's share of a stream.
-const PAGE: ReadLimit = ReadLimit { records_max: 16_384, bytes_max: 1 << 20 };
+/// One answer's share of a stream: what goes to another thread and back, and through the router, once.
+const PAGE: ReadLimit = ReadLimit { records_max: 16_384, bytes_max: 4 << 20 };
+
+/// The memory that pages may take, kept or on their way to whoever reads slowly, in KiB. Beyond it pages are short.
+const ROOM_KIB: usize = 256 << 10;
 
 /// A read of so few records is tried as a short one, which needs no other thread and no place among those kept.
 const FEW_RECORDS: u64 = 256;
@@ -28,8 +31,8 @@ const FEW_RECORDS: u64 = 256;
 /// What such a read brings at most.
 const SHORT: ReadLimit = ReadLimit { bytes_max: ReadLimit::SHORT_BYTES_MAX, ..PAGE };
 
-/// Pages that are kept, of about a megabyte each.
-const PAGES_MAX: usize = 8;
+/// Pages that are kept, of about four megabytes each.
+const PAGES_MAX: usize = 6;
 
 /// Pages that are made ahead at a time: of all readers together. Each has one ahead of it at most.
 const AHEAD_MAX: usize = 4;
@@ -42,7 +45,7 @@ const KEPT_FOR: Duration = Duration::from_secs(1);
 pub(super) struct Page {
     /// The offset after the last record.
     pub(super) next: Offset,
-    pub(super) body: Bytes,
+    pub(super) body: Pieces,
     /// It ends where a page has to, and not where the stream ended when it was made.
     is_full: bool,
 }
@@ -57,14 +60,16 @@ struct Inner {
     /// Notified when a page is put on the shelf.
     fresh: Notify,
     ahead: Arc<Semaphore>,
+    /// What is left of [`ROOM_KIB`].
+    room: Arc<Semaphore>,
 }
 
 impl History {
     /// Keeps nothing yet. Must be called inside a runtime, on which pages are let go.
     pub(crate) fn new(tasks: &Tasks) -> Self {
         let shelf = Mutex::new(Shelf::new(PAGES_MAX, KEPT_FOR));
-        let inner =
-            Inner { tasks: tasks.clone(), shelf, fresh: Notify::new(), ahead: Arc::new(Semaphore::new(AHEAD_MAX)) };
+        let (ahead, room) = (Arc::new(Semaphore::new(AHEAD_MAX)), Arc::new(Semaphore::new(ROOM_KIB)));
+        let inner = Inner { tasks: tasks.clone(), shelf, fresh: Notify::new(), ahead, room };
         let history = Self(Arc::new(inner));
         let kept = history.clone();
         tasks.spawn_service(|ended| async move {
@@ -86,7 +91,7 @@ impl History {
     pub(super) async fn page(&self, stream: &Stream, start: Offset) -> Result<Page, Error> {
         let tail = stream.state().tail;
         if tail.0.saturating_sub(start.0) <= FEW_RECORDS {
-            let page = make(stream, start, SHORT).await?;
+            let page = make(stream, start, SHORT, None).await?;
             if page.next >= tail {
                 return Ok(page);
             }
@@ -99,7 +104,7 @@ impl History {
             (shelf.place(stream.key(), start), reads_on)
         };
         self.0.fresh.notify_one();
-        let page = place.get_or_try_init(|| make(stream, start, PAGE)).await?.clone();
+        let page = place.get_or_try_init(|| self.make_long(stream, start)).await?.clone();
         if page.is_full {
             if reads_on && page.next < tail {
                 self.read_ahead(stream, page.next);
@@ -110,7 +115,7 @@ impl History {
             return Ok(page);
         }
         // More has been appended since it was made.
-        let page = make(stream, start, PAGE).await?;
+        let page = self.make_long(stream, start).await?;
         self.shelf().replace(stream.key(), start, page.clone());
         Ok(page)
     }
@@ -119,12 +124,20 @@ impl History {
     fn read_ahead(&self, stream: &Stream, start: Offset) {
         let Ok(permit) = Arc::clone(&self.0.ahead).try_acquire_owned() else { return };
         let Some(place) = self.shelf().place_ahead(stream.key(), start) else { return };
-        let stream = stream.clone();
+        let (history, stream) = (self.clone(), stream.clone());
         drop(self.0.tasks.spawn(async move {
             // Who asks for it makes it again and is told what is wrong.
-            let _ = place.get_or_try_init(|| make(&stream, start, PAGE)).await;
+            let _ = place.get_or_try_init(|| history.make_long(&stream, start)).await;
             drop(permit);
         }));
+    }
+
+    /// A page as long as there is room for.
+    async fn make_long(&self, stream: &Stream, start: Offset) -> Result<Page, Error> {
+        match Arc::clone(&self.0.room).try_acquire_many_owned((PAGE.bytes_max >> 10) as u32) {
+            Ok(room) => make(stream, start, PAGE, Some(room)).await,
+            Err(_) => make(stream, start, SHORT, None).await,
+        }
     }
 
     /// Lets go of pages that nobody asks for any more. Never returns.
@@ -144,18 +157,28 @@ impl History {
     }
 }
 
-async fn make(stream: &Stream, start: Offset, limit: ReadLimit) -> Result<Page, Error> {
+async fn make(
+    stream: &Stream,
+    start: Offset,
+    limit: ReadLimit,
+    room: Option<OwnedSemaphorePermit>,
+) -> Result<Page, Error> {
     let content = stream.content();
     let page = stream.read_with(start, limit, move |runs| {
         let records = runs.iter().map(RecordRun::count).sum();
         let bytes = runs.iter().map(|run| run.data().len()).sum();
         Page {
             next: start.plus(records as u64),
-            body: join_runs(content, &runs).into(),
+            body: Pieces::new(join_runs(content, &runs), room.and_then(|room| room_of(bytes, room))),
             is_full: records > 0 && !limit.admits(records, bytes),
         }
     });
     page.await
+}
+
+/// As much of `room` as so many bytes need.
+fn room_of(bytes: usize, mut room: OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> {
+    room.split((bytes >> 10).min(room.num_permits()))
 }
 
 impl fmt::Debug for History {

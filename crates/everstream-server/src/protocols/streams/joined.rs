@@ -43,29 +43,52 @@ pub(super) fn join<'a>(content: ContentKind, records: impl ExactSizeIterator<Ite
     out
 }
 
-/// The records of `runs` as one body: what a bounded read answers with. Where nothing stands between records, a run is
-/// copied whole.
-pub(super) fn join_runs(content: ContentKind, runs: &[RecordRun]) -> Vec<u8> {
-    let (count, bytes) =
-        runs.iter().fold((0, 0), |(count, bytes), run| (count + run.count(), bytes + run.data().len()));
-    let joint = Joint::of(content, count == 0);
-    let mut out = Vec::with_capacity(joint.len(count, bytes));
-    out.extend_from_slice(joint.open.as_bytes());
+/// A run with so much data is a piece of a body by itself where nothing stands between records: as large as a block of the
+/// store at least, so that it does not keep much more in memory than it is.
+const SHARED_BYTES_MIN: usize = 32 * 1024;
+
+/// What is copied together: a piece is given out once it has so many bytes.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The records of `runs` as one body: what a bounded read answers with.
+pub(super) fn join_runs(content: ContentKind, runs: &[RecordRun]) -> Vec<Bytes> {
+    let joint = Joint::of(content, runs.iter().all(|run| run.count() == 0));
+    let mut joiner = Joiner { pieces: Vec::new(), open: Vec::from(joint.open) };
+    let mut between = "";
     for run in runs {
-        if joint.between.is_empty() {
-            out.extend_from_slice(run.data());
-        } else {
-            for record in run.records() {
-                out.extend_from_slice(record);
-                out.extend_from_slice(joint.between.as_bytes());
-            }
+        if joint.between.is_empty() && run.data().len() >= SHARED_BYTES_MIN {
+            joiner.close();
+            joiner.pieces.push(run.data().clone());
+            continue;
+        }
+        joiner.open.reserve(joint.len(run.count(), run.data().len()));
+        for record in run.records() {
+            joiner.open.extend_from_slice(between.as_bytes());
+            joiner.open.extend_from_slice(record);
+            between = joint.between;
+        }
+        if joiner.open.len() >= PIECE_BYTES {
+            joiner.close();
         }
     }
-    if count > 0 {
-        out.truncate(out.len() - joint.between.len());
+    joiner.open.extend_from_slice(joint.close.as_bytes());
+    joiner.close();
+    joiner.pieces
+}
+
+/// A body in the making.
+struct Joiner {
+    pieces: Vec<Bytes>,
+    /// The piece that is copied into.
+    open: Vec<u8>,
+}
+
+impl Joiner {
+    fn close(&mut self) {
+        if !self.open.is_empty() {
+            self.pieces.push(std::mem::take(&mut self.open).into());
+        }
     }
-    out.extend_from_slice(joint.close.as_bytes());
-    out
 }
 
 #[cfg(test)]
@@ -82,7 +105,7 @@ mod tests {
             .map(|part| RecordRun::new(Offset::ZERO, part.iter().map(Bytes::len).collect(), part.concat().into()))
             .collect();
         let joined = join(content, records.iter());
-        assert_eq!(join_runs(content, &runs), joined);
+        assert_eq!(join_runs(content, &runs).concat(), joined);
         String::from_utf8(joined).unwrap()
     }
 
@@ -94,6 +117,22 @@ mod tests {
         );
         assert_eq!(joined(ContentKind::Json, &["1", "[2]", "3", "4"]), "[1,[2],3,4]");
         assert_eq!(joined(ContentKind::Text, &["a", "b", "", "c"]), "abc");
+    }
+
+    #[test]
+    fn long_runs_of_bytes_are_shared_and_everything_else_is_copied() {
+        let long = Bytes::from(vec![b'x'; SHARED_BYTES_MIN]);
+        let run = |data: &Bytes| RecordRun::new(Offset::ZERO, vec![1, data.len() - 1], data.clone());
+        let short = Bytes::from_static(b"ab");
+        let runs = [run(&short), run(&long), run(&short), run(&short), run(&long)];
+        let pieces = join_runs(ContentKind::Binary, &runs);
+        assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [2, SHARED_BYTES_MIN, 4, SHARED_BYTES_MIN]);
+        assert_eq!(pieces[1].as_ptr(), long.as_ptr());
+        assert_eq!(pieces.concat(), [&short, &long, &short, &short, &long].map(|data| &**data).concat());
+        let records: Vec<Bytes> = runs.iter().flat_map(RecordRun::records).map(Bytes::copy_from_slice).collect();
+        for content in [ContentKind::Json, ContentKind::EventStream] {
+            assert_eq!(join_runs(content, &runs).concat(), join(content, records.iter()), "{content:?}");
+        }
     }
 
     #[test]

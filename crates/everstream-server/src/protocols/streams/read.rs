@@ -1,7 +1,6 @@
 //! `GET` without a live mode: a bounded read in the stream's own type.
 
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use everstream_hub::{End, Stream, StreamState};
 use everstream_log::Offset;
 use http::header::{CACHE_CONTROL, ETAG, VARY};
@@ -9,13 +8,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::entity_tag::EntityTag;
 use super::head::{self, CLOSE_REASON, CLOSED, NEXT_OFFSET, TRUE, UP_TO_DATE};
-use super::joined::join;
+use super::joined::join_runs;
 use super::not_acceptable;
 use super::position::{Position, ReadFrom};
 use super::query::Query;
 use crate::accept::Accept;
 use crate::access::{Grant, Read};
 use crate::app::App;
+use crate::pieces::Pieces;
 use crate::problem::Problem;
 
 /// May be kept by the client itself, but asked about each time: the next append belongs to the same answer, and a stream
@@ -27,7 +27,7 @@ pub(super) struct Page {
     pub(super) start: Offset,
     /// The offset behind them; where the next read begins.
     pub(super) next: Offset,
-    pub(super) body: Bytes,
+    body: Pieces,
     /// Taken after the read: who is told to be up to date, or at the end, has everything that was there by then.
     pub(super) state: StreamState,
 }
@@ -94,7 +94,7 @@ impl Page {
     }
 
     fn empty(stream: &Stream, at: Offset, state: StreamState) -> Self {
-        Self { start: at, next: at, body: join(stream.content(), [].iter()).into(), state }
+        Self { start: at, next: at, body: Pieces::new(join_runs(stream.content(), &[]), None), state }
     }
 
     /// Whether there is no record in it.

@@ -1,7 +1,6 @@
 //! Rows on their way into the store, all or none.
 
-use bytes::Bytes;
-use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
+use fjall::{Keyspace, OwnedWriteBatch, PersistMode, Slice};
 
 use crate::store::Store;
 
@@ -17,8 +16,8 @@ impl Batch {
         Self { rows: store.batch(), bytes: 0 }
     }
 
-    pub(crate) fn insert(&mut self, keyspace: &Keyspace, key: &[u8], row: impl Into<Bytes>) {
-        let row = row.into();
+    pub(crate) fn insert(&mut self, keyspace: &Keyspace, key: &[u8], row: impl Into<Slice>) {
+        let row: Slice = row.into();
         self.bytes = self.bytes.saturating_add(key.len() + row.len());
         self.rows.insert(keyspace, key, row);
     }

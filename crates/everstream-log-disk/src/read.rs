@@ -3,7 +3,6 @@
 mod page;
 mod record;
 
-use bytes::Bytes;
 use everstream_log::{
     Alias, Closure, Error, ForkedFrom, Offset, ProducerId, ProducerState, StreamHead, StreamKey, StreamName, Timestamp,
     Tombstone,
@@ -13,6 +12,7 @@ use crate::failure::unreadable;
 use crate::keyspace::{alias, expiry, relay};
 use crate::pending::PendingHead;
 use crate::store::Store;
+use crate::wire;
 
 pub(crate) use page::{Collect, Page, Stretch, Taken};
 pub(crate) use record::{entry_end, read};
@@ -85,7 +85,7 @@ pub(crate) fn tombstone(store: &Store, name: &StreamName) -> Result<Option<Tombs
 /// The name behind an alias.
 pub(crate) fn find_alias(store: &Store, alias: &Alias) -> Result<Option<StreamName>, Error> {
     let Some(row) = store.aliases.get(alias::key(alias)).map_err(unreadable)? else { return Ok(None) };
-    name_of(store, alias::deser(row.into())?)
+    name_of(store, alias::deser(wire::share(row))?)
 }
 
 fn name_of(store: &Store, stream: StreamKey) -> Result<Option<StreamName>, Error> {
@@ -107,7 +107,7 @@ pub(crate) fn producer(store: &Store, stream: StreamKey, id: &ProducerId) -> Res
 pub(crate) fn expired(store: &Store, now: Timestamp, limit: usize) -> Result<Vec<StreamName>, Error> {
     let mut due = Vec::new();
     for guard in store.expiry.range(..=expiry::key(now, StreamKey(u64::MAX))).take(limit) {
-        let (_, stream) = expiry::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
+        let (_, stream) = expiry::deser_key(wire::share(guard.key().map_err(unreadable)?))?;
         due.extend(name_of(store, stream)?);
     }
     Ok(due)
@@ -118,7 +118,7 @@ pub(crate) fn open_relays(store: &Store) -> Result<Vec<StreamName>, Error> {
     let closed = store.pending.closed_relays();
     let mut open = Vec::new();
     for guard in store.relays.iter() {
-        let stream = relay::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
+        let stream = relay::deser_key(wire::share(guard.key().map_err(unreadable)?))?;
         // A fold brings a close to the store first, and then takes the stream off this list.
         let is_closed = closed.contains(&stream) || store.last_run(stream)?.is_some_and(|run| run.closure.is_some());
         if !is_closed {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use everstream_log::{Error, Offset, StreamKey};
 use fjall::OwnedWriteBatch;
 
@@ -12,6 +11,7 @@ use crate::failure::{Refusal, unreadable};
 use crate::keyspace::garbage::{self, Garbage};
 use crate::keyspace::{producer, record};
 use crate::store::Store;
+use crate::wire;
 
 /// Rows removed in one batch.
 const SLICE_ROWS: usize = 256;
@@ -48,7 +48,7 @@ fn run(store: &Store, refusal: &Refusal, woken: &Receiver<()>) {
 /// Stops between two slices when the log is being closed; the next opening goes on.
 fn reclaim_all(store: &Store, refusal: &Refusal, woken: &Receiver<()>) -> Result<(), Error> {
     for guard in store.garbage.iter() {
-        let garbage = garbage::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
+        let garbage = garbage::deser_key(wire::share(guard.key().map_err(unreadable)?))?;
         let mut from = match garbage {
             Garbage::Stream(_) => Offset::ZERO,
             Garbage::Behind(_, offset) => offset,
@@ -77,7 +77,7 @@ fn reclaim_slice(store: &Store, refusal: &Refusal, garbage: Garbage, from: Offse
     let range = record::key(stream, from)..=record::key(stream, Offset(u64::MAX));
     for guard in store.records.range(range).take(SLICE_ROWS) {
         let key = guard.key().map_err(unreadable)?;
-        let (_, offset) = record::deser_key(Bytes::from(key.clone()))?;
+        let (_, offset) = record::deser_key(wire::share(key.clone()))?;
         last = Some(offset);
         batch.remove(&store.records, key);
     }

@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use everstream_log::{Error, ErrorKind, Offset, ProducerId, ProducerState, StreamKey, StreamName, StreamSeq};
 use fjall::compaction::Leveled;
 use fjall::config::{BlockSizePolicy, FilterPolicy};
@@ -21,6 +20,7 @@ use crate::keyspace::stream::StreamRow;
 use crate::keyspace::{alias, counters, expiry, fork, garbage, name, producer, record, relay, stream, stream_key};
 use crate::pending::Pending;
 use crate::tail::gone;
+use crate::wire;
 
 pub(crate) use memtable::table_bytes_min;
 use memtable::{Bounds, Sealings};
@@ -150,18 +150,18 @@ impl Store {
     pub(crate) fn counters(&self) -> Result<Counters, Error> {
         match self.meta.get(counters::KEY).map_err(unreadable)? {
             None => Ok(Counters::default()),
-            Some(row) => Ok(counters::deser(row.into())?),
+            Some(row) => Ok(counters::deser(wire::share(row))?),
         }
     }
 
     pub(crate) fn find(&self, name: &StreamName) -> Result<Option<StreamKey>, Error> {
         let row = self.names.get(name::key(name)).map_err(unreadable)?;
-        Ok(row.map(|row| name::deser(row.into())).transpose()?)
+        Ok(row.map(|row| name::deser(wire::share(row))).transpose()?)
     }
 
     pub(crate) fn stream(&self, stream: StreamKey) -> Result<Option<StreamRow>, Error> {
         let row = self.streams.get(stream_key(stream)).map_err(unreadable)?;
-        Ok(row.map(|row| stream::deser(row.into())).transpose()?)
+        Ok(row.map(|row| stream::deser(wire::share(row))).transpose()?)
     }
 
     /// The row of a stream that is not deleted.
@@ -171,7 +171,7 @@ impl Store {
 
     pub(crate) fn producer(&self, stream: StreamKey, id: &ProducerId) -> Result<Option<ProducerState>, Error> {
         let row = self.producers.get(producer::producer_key(stream, id)).map_err(unreadable)?;
-        Ok(row.map(|row| producer::deser_state(row.into())).transpose()?)
+        Ok(row.map(|row| producer::deser_state(wire::share(row))).transpose()?)
     }
 
     /// Whether a producer has appended to a stream.
@@ -183,12 +183,12 @@ impl Store {
     /// How many producers have appended to a stream.
     pub(crate) fn producer_count(&self, stream: StreamKey) -> Result<u64, Error> {
         let row = self.producers.get(producer::count_key(stream)).map_err(unreadable)?;
-        Ok(row.map(|row| producer::deser_count(row.into())).transpose()?.unwrap_or_default())
+        Ok(row.map(|row| producer::deser_count(wire::share(row))).transpose()?.unwrap_or_default())
     }
 
     pub(crate) fn stream_seq(&self, stream: StreamKey) -> Result<Option<StreamSeq>, Error> {
         let row = self.producers.get(producer::stream_seq_key(stream)).map_err(unreadable)?;
-        Ok(row.map(|row| producer::deser_stream_seq(row.into())).transpose()?)
+        Ok(row.map(|row| producer::deser_stream_seq(wire::share(row))).transpose()?)
     }
 
     /// The run that holds the record at `offset`, or the last one when there is no such record; nothing when no run
@@ -209,7 +209,7 @@ impl Store {
         let range =
             fork::key(source, Offset::ZERO, StreamKey(0))..=fork::key(source, Offset(u64::MAX), StreamKey(u64::MAX));
         for guard in self.forks.range(range).rev() {
-            let (base, fork) = fork::deser_key(Bytes::from(guard.key().map_err(unreadable)?))?;
+            let (base, fork) = fork::deser_key(wire::share(guard.key().map_err(unreadable)?))?;
             if Some(fork) != except {
                 return Ok(Some(base));
             }
@@ -226,6 +226,6 @@ impl Store {
 
 fn deser_run(guard: Guard) -> Result<Run, Error> {
     let (key, row) = guard.into_inner().map_err(unreadable)?;
-    let (_, first) = record::deser_key(Bytes::from(key))?;
-    Ok(record::deser(first, row.into())?)
+    let (_, first) = record::deser_key(wire::share(key))?;
+    Ok(record::deser(first, wire::share(row))?)
 }

@@ -28,6 +28,17 @@ pub(crate) fn put_bytes(row: &mut Vec<u8>, bytes: &[u8]) {
     row.extend_from_slice(bytes);
 }
 
+/// Keys and values of the store up to so many bytes are copied.
+const COPIED_BYTES_MAX: usize = 64;
+
+/// A key or value of the store; a long one shares the memory of the block it was read with.
+///
+/// Not by the store's own conversion (its feature `bytes_1`): with that a key shares its block's memory, too, and since a
+/// merge keeps a key of each block that it writes, it kept all that it had read, up to 32 MiB at a time.
+pub(crate) fn share(slice: fjall::Slice) -> Bytes {
+    if slice.len() <= COPIED_BYTES_MAX { Bytes::copy_from_slice(&slice) } else { Bytes::from_owner(slice) }
+}
+
 /// Reads a row from its front; byte strings share the row's memory.
 #[derive(Debug)]
 pub(crate) struct Row(Bytes);

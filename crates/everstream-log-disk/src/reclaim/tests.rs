@@ -47,7 +47,7 @@ fn a_deleted_stream_leaves_no_row_and_its_neighbour_all() {
 /// The rows of one stream, by the offsets of their first records.
 fn rows(store: &Store, stream: StreamKey) -> Vec<u64> {
     let range = record::key(stream, Offset::ZERO)..=record::key(stream, Offset(u64::MAX));
-    let keys = store.records.range(range).map(|guard| Bytes::from(guard.key().unwrap()));
+    let keys = store.records.range(range).map(|guard| wire::share(guard.key().unwrap()));
     keys.map(|key| record::deser_key(key).unwrap().1.0).collect()
 }
 

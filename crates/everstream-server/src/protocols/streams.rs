@@ -43,6 +43,7 @@ mod query;
 mod read;
 mod resume;
 mod sequence;
+mod spare;
 mod state;
 mod stop;
 mod streaming_append;

@@ -14,6 +14,7 @@ use everstream_log::{Offset, ReadLimit, RecordRun};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::joined::join_runs;
+use super::spare::Spares;
 use crate::pieces::Pieces;
 use shelf::Shelf;
 
@@ -62,6 +63,7 @@ struct Inner {
     ahead: Arc<Semaphore>,
     /// What is left of [`ROOM_KIB`].
     room: Arc<Semaphore>,
+    spares: Spares,
 }
 
 impl History {
@@ -69,7 +71,7 @@ impl History {
     pub(crate) fn new(tasks: &Tasks) -> Self {
         let shelf = Mutex::new(Shelf::new(PAGES_MAX, KEPT_FOR));
         let (ahead, room) = (Arc::new(Semaphore::new(AHEAD_MAX)), Arc::new(Semaphore::new(ROOM_KIB)));
-        let inner = Inner { tasks: tasks.clone(), shelf, fresh: Notify::new(), ahead, room };
+        let inner = Inner { tasks: tasks.clone(), shelf, fresh: Notify::new(), ahead, room, spares: Spares::default() };
         let history = Self(Arc::new(inner));
         let kept = history.clone();
         tasks.spawn_service(|ended| async move {
@@ -135,7 +137,7 @@ impl History {
     /// A page as long as there is room for.
     async fn make_long(&self, stream: &Stream, start: Offset) -> Result<Page, Error> {
         match Arc::clone(&self.0.room).try_acquire_many_owned((PAGE.bytes_max >> 10) as u32) {
-            Ok(room) => make(stream, start, PAGE, Some(room)).await,
+            Ok(room) => make(stream, start, PAGE, Some((room, self.0.spares.clone()))).await,
             Err(_) => make(stream, start, SHORT, None).await,
         }
     }
@@ -148,6 +150,7 @@ impl History {
                 tokio::time::sleep(KEPT_FOR).await;
                 self.shelf().let_go();
             }
+            self.0.spares.let_go();
         }
     }
 
@@ -157,19 +160,21 @@ impl History {
     }
 }
 
+/// Makes a page; a long one with its `means`: room for it, and buffers.
 async fn make(
     stream: &Stream,
     start: Offset,
     limit: ReadLimit,
-    room: Option<OwnedSemaphorePermit>,
+    means: Option<(OwnedSemaphorePermit, Spares)>,
 ) -> Result<Page, Error> {
     let content = stream.content();
+    let (room, spares) = means.unzip();
     let page = stream.read_with(start, limit, move |runs| {
         let records = runs.iter().map(RecordRun::count).sum();
         let bytes = runs.iter().map(|run| run.data().len()).sum();
         Page {
             next: start.plus(records as u64),
-            body: Pieces::new(join_runs(content, &runs), room.and_then(|room| room_of(bytes, room))),
+            body: Pieces::new(join_runs(content, &runs, spares.as_ref()), room.and_then(|room| room_of(bytes, room))),
             is_full: records > 0 && !limit.admits(records, bytes),
         }
     });

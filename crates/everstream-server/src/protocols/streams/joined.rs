@@ -4,6 +4,8 @@ use bytes::Bytes;
 use everstream_hub::ContentKind;
 use everstream_log::RecordRun;
 
+use super::spare::Spares;
+
 /// What stands around the records of a body.
 struct Joint {
     open: &'static str,
@@ -50,26 +52,30 @@ const SHARED_BYTES_MIN: usize = 32 * 1024;
 /// What is copied together: a piece is given out once it has so many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// The records of `runs` as one body: what a bounded read answers with.
-pub(super) fn join_runs(content: ContentKind, runs: &[RecordRun]) -> Vec<Bytes> {
-    let joint = Joint::of(content, runs.iter().all(|run| run.count() == 0));
-    let mut joiner = Joiner { pieces: Vec::new(), open: Vec::from(joint.open) };
-    let mut between = "";
+/// The records of `runs` as one body: what a bounded read answers with. A long one is joined in buffers of `spares`.
+pub(super) fn join_runs(content: ContentKind, runs: &[RecordRun], spares: Option<&Spares>) -> Vec<Bytes> {
+    let is_empty = runs.iter().all(|run| run.count() == 0);
+    let joint = Joint::of(content, is_empty);
+    let mut joiner = Joiner { pieces: Vec::new(), open: Vec::new(), spares };
+    let mut before = joint.open;
     for run in runs {
         if joint.between.is_empty() && run.data().len() >= SHARED_BYTES_MIN {
             joiner.close();
             joiner.pieces.push(run.data().clone());
             continue;
         }
-        joiner.open.reserve(joint.len(run.count(), run.data().len()));
+        joiner.make_room(joint.len(run.count(), run.data().len()));
         for record in run.records() {
-            joiner.open.extend_from_slice(between.as_bytes());
+            joiner.open.extend_from_slice(before.as_bytes());
             joiner.open.extend_from_slice(record);
-            between = joint.between;
+            before = joint.between;
         }
         if joiner.open.len() >= PIECE_BYTES {
             joiner.close();
         }
+    }
+    if is_empty {
+        joiner.open.extend_from_slice(joint.open.as_bytes());
     }
     joiner.open.extend_from_slice(joint.close.as_bytes());
     joiner.close();
@@ -77,16 +83,28 @@ pub(super) fn join_runs(content: ContentKind, runs: &[RecordRun]) -> Vec<Bytes> 
 }
 
 /// A body in the making.
-struct Joiner {
+struct Joiner<'a> {
     pieces: Vec<Bytes>,
     /// The piece that is copied into.
     open: Vec<u8>,
+    spares: Option<&'a Spares>,
 }
 
-impl Joiner {
+impl Joiner<'_> {
+    fn make_room(&mut self, len: usize) {
+        match self.spares {
+            Some(spares) if self.open.capacity() == 0 => self.open = spares.take(len),
+            _ => self.open.reserve(len),
+        }
+    }
+
     fn close(&mut self) {
         if !self.open.is_empty() {
-            self.pieces.push(std::mem::take(&mut self.open).into());
+            let open = std::mem::take(&mut self.open);
+            self.pieces.push(match self.spares {
+                Some(spares) => spares.lend(open),
+                None => open.into(),
+            });
         }
     }
 }
@@ -105,7 +123,9 @@ mod tests {
             .map(|part| RecordRun::new(Offset::ZERO, part.iter().map(Bytes::len).collect(), part.concat().into()))
             .collect();
         let joined = join(content, records.iter());
-        assert_eq!(join_runs(content, &runs).concat(), joined);
+        for spares in [None, Some(&Spares::default())] {
+            assert_eq!(join_runs(content, &runs, spares).concat(), joined);
+        }
         String::from_utf8(joined).unwrap()
     }
 
@@ -125,13 +145,14 @@ mod tests {
         let run = |data: &Bytes| RecordRun::new(Offset::ZERO, vec![1, data.len() - 1], data.clone());
         let short = Bytes::from_static(b"ab");
         let runs = [run(&short), run(&long), run(&short), run(&short), run(&long)];
-        let pieces = join_runs(ContentKind::Binary, &runs);
+        let pieces = join_runs(ContentKind::Binary, &runs, None);
         assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [2, SHARED_BYTES_MIN, 4, SHARED_BYTES_MIN]);
         assert_eq!(pieces[1].as_ptr(), long.as_ptr());
         assert_eq!(pieces.concat(), [&short, &long, &short, &short, &long].map(|data| &**data).concat());
         let records: Vec<Bytes> = runs.iter().flat_map(RecordRun::records).map(Bytes::copy_from_slice).collect();
+        let spares = Spares::default();
         for content in [ContentKind::Json, ContentKind::EventStream] {
-            assert_eq!(join_runs(content, &runs).concat(), join(content, records.iter()), "{content:?}");
+            assert_eq!(join_runs(content, &runs, Some(&spares)).concat(), join(content, records.iter()), "{content:?}");
         }
     }
 

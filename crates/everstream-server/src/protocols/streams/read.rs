@@ -94,7 +94,7 @@ impl Page {
     }
 
     fn empty(stream: &Stream, at: Offset, state: StreamState) -> Self {
-        Self { start: at, next: at, body: Pieces::new(join_runs(stream.content(), &[]), None), state }
+        Self { start: at, next: at, body: Pieces::new(join_runs(stream.content(), &[], None), None), state }
     }
 
     /// Whether there is no record in it.

@@ -16,8 +16,13 @@ cat >"$work/watched" <<END
 exec valgrind --quiet --tool=callgrind --demangle=no --dump-every-bb=4000000 --callgrind-out-file=$work/load.%p $server "\$@"
 END
 chmod +x "$work/watched"
-timeout --signal=TERM 15 valgrind --quiet --tool=callgrind --demangle=no --callgrind-out-file="$work/start" \
-  "$server" serve --listen 127.0.0.1:0 --data-dir "$work/data" || [ -s "$work/start" ]
+valgrind --quiet --tool=callgrind --demangle=no --callgrind-out-file="$work/start" \
+  "$server" serve --listen 127.0.0.1:0 --data-dir "$work/data" >"$work/said" 2>&1 &
+until grep -q "listening on" "$work/said"; do kill -0 $! && sleep 0.2; done
+# What comes behind the start, and not what ends it.
+sleep 2
+callgrind_control --dump $! >/dev/null
+kill $! && wait $!
 few=(--peers none --server "$work/watched")
 "$bench" beside --rounds 1 --seconds 1 --streams 100 --subscribers 64 --records 5000 --rate 500 --connections 32 "${few[@]}"
 "$bench" relay --answers 20 --seconds 2 "${few[@]}"
@@ -41,7 +46,7 @@ names() {
     /^_R/s/Cs[0-9A-Za-z]+_/Cs*_/g; /^_ZN42_.*core\.\.fmt\.\.Debug/d" | LC_ALL=C sort -u
 }
 export LC_ALL=C
-names "$work/start" >"$work/start.names"
+names "$work/start.1" >"$work/start.names"
 names "$work"/load.*.* >"$work/all.names"
 # The first dump of each run has its start.
 names $(ls "$work"/load.*.* | grep -v '\.1$') >"$work/later.names"

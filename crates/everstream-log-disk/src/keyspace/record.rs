@@ -94,9 +94,11 @@ impl Run {
         Stretch { first: self.first, marks: &self.marks }
     }
 
-    /// These bytes of its records' data, in the row's memory.
+    /// These bytes of its records' data: in the row's memory, or copied where less than half of it is wanted. Who keeps
+    /// them keeps little more than them, whatever else is in the row.
     pub(crate) fn data(&self, range: Range<usize>) -> Bytes {
-        self.data.slice(range.start.min(self.data.len())..range.end.min(self.data.len()))
+        let wanted = self.data.slice(range.start.min(self.data.len())..range.end.min(self.data.len()));
+        if wanted.len() < self.data.len() / 2 { Bytes::copy_from_slice(&wanted) } else { wanted }
     }
 }
 

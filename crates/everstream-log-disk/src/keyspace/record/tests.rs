@@ -56,6 +56,17 @@ fn rows_come_back() {
 }
 
 #[test]
+fn little_of_a_row_does_not_keep_the_row() {
+    let data = [b'x'; 1_000];
+    let run = deser(Offset(0), ser(0, &[mark(0, 500, true), mark(0, 500, true)], &data, None).into()).unwrap();
+    let row = run.data(0..1_000);
+    let is_in_the_row = |part: Bytes| row.as_ptr_range().contains(&part.as_ptr());
+    assert!(is_in_the_row(run.data(500..1_000)));
+    assert!(!is_in_the_row(run.data(501..1_000)));
+    assert_eq!(run.data(501..1_000), row.slice(501..));
+}
+
+#[test]
 fn an_entry_ends_where_its_mark_says_or_in_a_later_row() {
     let marks = [mark(0, 1, true), mark(0, 1, false), mark(0, 1, true), mark(0, 1, false)];
     let run = deser(Offset(10), ser(0, &marks, b"abcd", None).into()).unwrap();

@@ -23,15 +23,15 @@ fn main() -> io::Result<()> {
 }
 
 /// Whether the program is optimised, and linked by the linker that Rust brings for its target and not by a chosen one,
-/// which may not know what the script says.
+/// which may not know what the script says. There are many ways to choose one (`-Clinker`, `-Clink-arg=-fuse-ld=…` or
+/// `-B…`), so that any word on linking counts as one.
 fn is_laid_out() -> bool {
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     is("TARGET", "x86_64-unknown-linux-gnu")
         && is("OPT_LEVEL", "3")
         && env::var_os("RUSTC_LINKER").is_none()
-        && !flags.contains("linker")
-        && !flags.contains("-fuse-ld")
+        && !flags.contains("link")
 }
 
 /// What is on the list first, then all the rest. A name that is not there any more matches nothing.

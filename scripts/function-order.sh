@@ -8,7 +8,8 @@ server=$(realpath "$1") bench=$(realpath "$2")
 list=crates/everstream/functions.txt
 command -v valgrind >/dev/null || { echo "valgrind is missing: install it (apt-get install valgrind) and try again." >&2 && exit 1; }
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+started=
+trap 'kill $started 2>/dev/null || true; rm -rf "$work"' EXIT
 
 # A benchmark kills its server: what it did is noted every four million steps.
 cat >"$work/watched" <<END
@@ -18,11 +19,17 @@ END
 chmod +x "$work/watched"
 valgrind --quiet --tool=callgrind --demangle=no --callgrind-out-file="$work/start" \
   "$server" serve --listen 127.0.0.1:0 --data-dir "$work/data" >"$work/said" 2>&1 &
-until grep -q "listening on" "$work/said"; do kill -0 $! && sleep 0.2; done
+started=$!
+until grep -q "listening on" "$work/said"; do
+  kill -0 $started 2>/dev/null || { cat "$work/said" >&2; exit 1; }
+  sleep 0.2
+done
 # What comes behind the start, and not what ends it.
 sleep 2
-callgrind_control --dump $! >/dev/null
-kill $! && wait $!
+callgrind_control --dump $started >/dev/null
+kill $started
+wait $started
+started=
 few=(--peers none --server "$work/watched")
 "$bench" beside --rounds 1 --seconds 1 --streams 100 --subscribers 64 --records 5000 --rate 500 --connections 32 "${few[@]}"
 "$bench" relay --answers 20 --seconds 2 "${few[@]}"

@@ -3,11 +3,10 @@
 //! - [`crowd`]: publishers and many subscribers, for what is delivered.
 //! - [`load`]: closed loops and steady rates of requests, for what is answered.
 
-pub(crate) mod appender;
 pub(crate) mod crowd;
 pub(crate) mod follower;
 pub(crate) mod load;
-mod publisher;
+pub(crate) mod publisher;
 pub(crate) mod stamp;
 mod timer;
 pub(crate) mod wire;

@@ -7,9 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use mio::{Events, Poll, Token};
 
 use super::follower::{Follower, SCRATCH};
-use super::publisher::{Due, Publisher};
+use super::publisher::{Event, Publisher};
+use super::stamp::stamped;
 use super::timer::Timer;
-use crate::peer::Running;
+use crate::peer::{Peer, Running};
 use crate::result::{Latencies, now_nanos};
 
 /// After the last event everything has arrived by then, or the run has failed.
@@ -37,6 +38,24 @@ pub(crate) struct Shape {
     pub(crate) size: usize,
 }
 
+/// An event of one of the streams.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    peer: &'static dyn Peer,
+    stream: usize,
+    number: u64,
+    /// In nanoseconds since the epoch: what its latency counts from.
+    since: u64,
+    /// Bytes of its data.
+    size: usize,
+}
+
+impl Event for Due {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.peer.publish(self.stream, &stamped(self.number, self.since, self.size), out);
+    }
+}
+
 /// Subscriber `n` follows stream `n % streams`.
 pub(crate) struct Crowd<'a> {
     server: &'a Running,
@@ -46,7 +65,7 @@ pub(crate) struct Crowd<'a> {
     timer: Timer,
     scratch: Vec<u8>,
     followers: Vec<Follower>,
-    publishers: Vec<Publisher>,
+    publishers: Vec<Publisher<Due>>,
     /// How many events each stream got.
     published: Vec<u64>,
     pub(crate) latencies: Latencies,
@@ -139,7 +158,7 @@ impl<'a> Crowd<'a> {
         let (Some(completion), Some(publisher)) = (&mut self.completion, self.publishers.first_mut()) else {
             return Ok(());
         };
-        publisher.proceed(self.server.peer, self.shape.size, self.poll.registry())?;
+        publisher.proceed(self.poll.registry())?;
         if publisher.is_idle() && completion.counts.len() < completion.window {
             completion.counts.push_back(0);
             self.publish(0, now_nanos())?;
@@ -155,10 +174,10 @@ impl<'a> Crowd<'a> {
 
     fn publish(&mut self, stream: usize, since: u64) -> Result<()> {
         let count = self.published.get_mut(stream).context("no such stream")?;
-        let due = Due { stream, number: *count, since };
+        let due = Due { peer: self.server.peer, stream, number: *count, since, size: self.shape.size };
         *count += 1;
         let publisher = self.publishers.get_mut(stream % self.shape.publishers).context("no publisher")?;
-        publisher.publish(self.server.peer, due, self.shape.size)
+        publisher.publish(due)
     }
 
     /// Waits until every subscriber has every event of its stream, and checks that they were whole.
@@ -232,7 +251,7 @@ impl<'a> Crowd<'a> {
                 completion.take(from, count);
             }
         } else if let Some(publisher) = number.checked_sub(PUBLISHERS_FROM).and_then(|n| self.publishers.get_mut(n)) {
-            publisher.proceed(self.server.peer, self.shape.size, self.poll.registry())?;
+            publisher.proceed(self.poll.registry())?;
         }
         Ok(())
     }

@@ -1,35 +1,52 @@
 //! A connection that publishes, one event at a time, those of a stream in order.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 use mio::Registry;
 
-use super::stamp::stamped;
 use super::wire::Connection;
-use crate::peer::Peer;
 
 /// An event that is due or under way.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Due {
-    pub(crate) stream: usize,
-    pub(crate) number: u64,
-    /// In nanoseconds since the epoch: what its latency counts from.
-    pub(crate) since: u64,
+pub(crate) trait Event {
+    /// Puts the request that publishes it into `out`.
+    fn put(&self, out: &mut Vec<u8>);
+}
+
+/// A record of a JSON stream.
+#[derive(Debug)]
+pub(crate) struct JsonRecord {
+    /// Its stream's.
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+impl Event for JsonRecord {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { path, text } = self;
+        let length = text.len();
+        // Writing to a vector cannot fail.
+        let _ = write!(
+            out,
+            "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+             \r\n{text}"
+        );
+    }
 }
 
 #[derive(Debug)]
-pub(crate) struct Publisher {
+pub(crate) struct Publisher<E> {
     address: SocketAddr,
     token: usize,
     connection: Connection,
     is_busy: bool,
     /// Events that wait until the one before them is acknowledged.
-    waiting: VecDeque<Due>,
+    waiting: VecDeque<E>,
 }
 
-impl Publisher {
+impl<E: Event> Publisher<E> {
     pub(crate) fn open(address: SocketAddr, registry: &Registry, token: usize) -> Result<Self> {
         let connection = Connection::open(address, registry, token)?;
         Ok(Self { address, token, connection, is_busy: false, waiting: VecDeque::new() })
@@ -40,14 +57,17 @@ impl Publisher {
         !self.is_busy && self.waiting.is_empty()
     }
 
-    /// Publishes an event, `size` bytes of data, once those before it are acknowledged.
-    pub(crate) fn publish(&mut self, peer: &dyn Peer, due: Due, size: usize) -> Result<()> {
-        self.waiting.push_back(due);
-        self.send_next(peer, size)
+    /// Publishes an event once those before it are acknowledged.
+    pub(crate) fn publish(&mut self, event: E) -> Result<()> {
+        self.waiting.push_back(event);
+        self.send_next()
     }
 
     /// Takes the answer that has come, if one has.
-    pub(crate) fn proceed(&mut self, peer: &dyn Peer, size: usize, registry: &Registry) -> Result<()> {
+    ///
+    /// # Errors
+    /// When an event was refused.
+    pub(crate) fn proceed(&mut self, registry: &Registry) -> Result<()> {
         if !self.is_busy {
             return Ok(());
         }
@@ -67,15 +87,15 @@ impl Publisher {
         if is_last {
             self.connection = Connection::open(self.address, registry, self.token)?;
         }
-        self.send_next(peer, size)
+        self.send_next()
     }
 
-    fn send_next(&mut self, peer: &dyn Peer, size: usize) -> Result<()> {
+    fn send_next(&mut self) -> Result<()> {
         if self.is_busy {
             return Ok(());
         }
-        let Some(Due { stream, number, since }) = self.waiting.pop_front() else { return Ok(()) };
+        let Some(event) = self.waiting.pop_front() else { return Ok(()) };
         self.is_busy = true;
-        self.connection.send(|out| peer.publish(stream, &stamped(number, since, size), out))
+        self.connection.send(|out| event.put(out))
     }
 }

@@ -9,8 +9,8 @@ use mio::{Events, Poll};
 
 use super::append::PREFIX;
 use super::server::Running;
-use crate::generator::appender::Appender;
 use crate::generator::load::Beat;
+use crate::generator::publisher::{JsonRecord, Publisher};
 use crate::generator::stamp::{stamped, take_stamps};
 use crate::generator::wire::{Connection, split, status};
 use crate::result::{Latencies, now_nanos};
@@ -98,7 +98,7 @@ struct Crowd {
     poll: Poll,
     events: Events,
     subscribers: Vec<Subscriber>,
-    publishers: Vec<Appender>,
+    publishers: Vec<Publisher<JsonRecord>>,
     latencies: Latencies,
 }
 
@@ -120,7 +120,7 @@ impl Crowd {
             crowd.subscribers.push(Subscriber { connection, has_head: false, next: 0 });
         }
         for number in 0..PUBLISHERS {
-            crowd.publishers.push(Appender::open(address, crowd.poll.registry(), tail.subscribers + number)?);
+            crowd.publishers.push(Publisher::open(address, crowd.poll.registry(), tail.subscribers + number)?);
         }
         let deadline = Instant::now() + PATIENCE;
         while !crowd.subscribers.iter().all(|subscriber| subscriber.has_head) {
@@ -151,7 +151,7 @@ impl Crowd {
             let text = stamped(*count, at, self.tail.size);
             *count += 1;
             let publisher = self.publishers.get_mut(stream % PUBLISHERS).context("no publisher")?;
-            publisher.append(format!("{PREFIX}{stream}"), text)?;
+            publisher.publish(JsonRecord { path: format!("{PREFIX}{stream}"), text })?;
         }
         Ok(sent)
     }
@@ -180,7 +180,7 @@ impl Crowd {
             if let Some(subscriber) = self.subscribers.get_mut(number) {
                 subscriber.read(&mut self.latencies)?;
             } else if let Some(publisher) = self.publishers.get_mut(number - self.tail.subscribers) {
-                publisher.take_answer()?;
+                publisher.proceed(self.poll.registry())?;
             }
         }
         Ok(())

@@ -10,9 +10,9 @@ use mio::{Events, Poll};
 
 use super::streams::path_of_live;
 use super::{BEFORE, OVER};
-use crate::generator::appender::Appender;
 use crate::generator::follower::{Follower, SCRATCH};
 use crate::generator::load::Beat;
+use crate::generator::publisher::{JsonRecord, Publisher};
 use crate::generator::stamp::stamped;
 use crate::result::{Latencies, now_nanos};
 
@@ -43,7 +43,7 @@ impl Live {
         let mut subscribers = (0..self.streams * SUBSCRIBERS_EACH)
             .map(|number| self.subscribe(&poll, number))
             .collect::<Result<Vec<_>>>()?;
-        let mut publisher = Appender::open(self.address, poll.registry(), subscribers.len())?;
+        let mut publisher = Publisher::open(self.address, poll.registry(), subscribers.len())?;
         let _beat = Beat::start(&poll)?;
         let (mut followed, mut events) = (Followed::default(), Events::with_capacity(1024));
         let mut scratch = vec![0; SCRATCH];
@@ -55,7 +55,8 @@ impl Live {
                 // Stamped with when it was due: waiting for an earlier append is part of the latency.
                 let due = began_nanos + u64::try_from((every * published).as_nanos())?;
                 let (stream, number) = (published as usize % self.streams, published as usize / self.streams);
-                publisher.append(path_of_live(stream), stamped(number as u64, due, self.size))?;
+                let text = stamped(number as u64, due, self.size);
+                publisher.publish(JsonRecord { path: path_of_live(stream), text })?;
                 published += 1;
             }
             if now == OVER && subscribers.iter().enumerate().all(|(of, one)| one.next == self.count(of, published)) {
@@ -74,7 +75,7 @@ impl Live {
                     Some(subscriber) => {
                         subscriber.read(&mut scratch, latencies)?;
                     }
-                    None => publisher.take_answer()?,
+                    None => publisher.proceed(poll.registry())?,
                 }
             }
         }

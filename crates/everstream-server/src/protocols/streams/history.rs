@@ -23,7 +23,8 @@ mod shelf;
 /// One answer's share of a stream: what goes to another thread and back, and through the router, once.
 const PAGE: ReadLimit = ReadLimit { records_max: 16_384, bytes_max: 4 << 20 };
 
-/// The memory that pages may take, kept or on their way to whoever reads slowly, in KiB. Beyond it pages are short.
+/// The memory that long pages may take, kept or on their way to whoever reads slowly, in KiB. Beyond it pages are short,
+/// and a connection has one at a time.
 const ROOM_KIB: usize = 256 << 10;
 
 /// A read of so few records is tried as a short one, which needs no other thread and no place among those kept.
@@ -105,7 +106,7 @@ impl History {
             let reads_on = shelf.pages_of(stream.key()).any(|page| page.next == start);
             (shelf.place(stream.key(), start), reads_on)
         };
-        self.0.fresh.notify_one();
+        self.begin_keeping();
         let page = place.get_or_try_init(|| self.make_long(stream, start)).await?.clone();
         if page.is_full {
             if reads_on && page.next < tail {
@@ -126,6 +127,8 @@ impl History {
     fn read_ahead(&self, stream: &Stream, start: Offset) {
         let Ok(permit) = Arc::clone(&self.0.ahead).try_acquire_owned() else { return };
         let Some(place) = self.shelf().place_ahead(stream.key(), start) else { return };
+        // The page before may have taken so long to make that the shelf was empty by now.
+        self.begin_keeping();
         let (history, stream) = (self.clone(), stream.clone());
         drop(self.0.tasks.spawn(async move {
             // Who asks for it makes it again and is told what is wrong.
@@ -140,6 +143,12 @@ impl History {
             Ok(room) => make(stream, start, PAGE, Some((room, self.0.spares.clone()))).await,
             Err(_) => make(stream, start, SHORT, None).await,
         }
+    }
+
+    /// Something is on the shelf: keeps buffers for it, and sees to it that both are let go again.
+    fn begin_keeping(&self) {
+        self.0.spares.want();
+        self.0.fresh.notify_one();
     }
 
     /// Lets go of pages that nobody asks for any more. Never returns.

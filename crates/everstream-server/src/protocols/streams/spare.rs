@@ -21,7 +21,7 @@ pub(super) struct Spares(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     buffers: Vec<Vec<u8>>,
-    /// Somebody has asked for one since all were let go.
+    /// Those that come back are kept.
     is_wanted: bool,
 }
 
@@ -32,14 +32,18 @@ struct Lent {
 }
 
 impl Spares {
+    /// Keeps those that come back, until they are let go.
+    pub(super) fn want(&self) {
+        self.lock().is_wanted = true;
+    }
+
     /// An empty buffer with room for so many bytes.
     pub(super) fn take(&self, len: usize) -> Vec<u8> {
         if len > BUFFER_BYTES {
             return Vec::with_capacity(len);
         }
-        let mut kept = self.lock();
-        kept.is_wanted = true;
-        kept.buffers.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
+        let kept = self.lock().buffers.pop();
+        kept.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
     }
 
     /// A buffer's content; the buffer comes back once nobody has that any more.
@@ -51,7 +55,7 @@ impl Spares {
         }
     }
 
-    /// Lets go of all that are here, and keeps none until one is asked for.
+    /// Lets go of all that are here, and keeps none until they are wanted again.
     pub(super) fn let_go(&self) {
         let kept = std::mem::take(&mut *self.lock());
         drop(kept);
@@ -93,6 +97,12 @@ impl fmt::Debug for Spares {
 mod tests {
     use super::*;
 
+    fn wanted() -> Spares {
+        let spares = Spares::default();
+        spares.want();
+        spares
+    }
+
     fn lent(spares: &Spares, content: &[u8]) -> Bytes {
         let mut buffer = spares.take(content.len());
         buffer.extend_from_slice(content);
@@ -101,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_buffer_is_used_again_once_nobody_has_its_content() {
-        let spares = Spares::default();
+        let spares = wanted();
         let first = lent(&spares, b"first");
         let (place, shared) = (first.as_ptr(), first.clone());
         drop(first);
@@ -114,16 +124,16 @@ mod tests {
 
     #[test]
     fn those_that_come_back_when_nobody_wants_any_are_let_go() {
-        let spares = Spares::default();
+        let spares = wanted();
         let content = lent(&spares, b"x");
         spares.let_go();
-        drop(content);
+        drop((content, lent(&spares, b"y")));
         assert_eq!(spares.lock().buffers.len(), 0);
     }
 
     #[test]
     fn so_many_are_kept_and_none_of_another_size() {
-        let spares = Spares::default();
+        let spares = wanted();
         let large = lent(&spares, &vec![0; BUFFER_BYTES + 1]);
         let many: Vec<Bytes> = (0..=BUFFERS_MAX).map(|_| lent(&spares, b"x")).collect();
         drop((large, many));

@@ -97,6 +97,18 @@ async fn pages_that_nobody_asks_for_are_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_made_ahead_that_nobody_asks_for_is_let_go() {
+    let app = TestApp::new();
+    let (stream, history) = (stream(&app, 6).await, &app.app.history);
+    history.read_ahead(&stream, Offset::ZERO);
+    assert!(!history.shelf().is_empty());
+    for _ in 0..3 {
+        tokio::time::advance(KEPT_FOR).await;
+    }
+    assert!(history.shelf().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_read_of_a_few_records_takes_no_place() {
     let app = TestApp::new();
     let (stream, history) = (stream(&app, 0).await, &app.app.history);

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// The size of a buffer: a row of the store, and what stands between its records.
-const BUFFER_BYTES: usize = 80 * 1024;
+/// The size of a buffer: a page is fewer of them than one call of the system writes.
+pub(super) const BUFFER_BYTES: usize = 80 * 1024;
 
-/// Buffers that are kept: a page's.
+/// Buffers that are kept: more than a page's.
 const BUFFERS_MAX: usize = 64;
 
 /// Buffers that nobody uses. Cheap to clone.
@@ -37,11 +37,8 @@ impl Spares {
         self.lock().is_wanted = true;
     }
 
-    /// An empty buffer with room for so many bytes.
-    pub(super) fn take(&self, len: usize) -> Vec<u8> {
-        if len > BUFFER_BYTES {
-            return Vec::with_capacity(len);
-        }
+    /// An empty buffer.
+    pub(super) fn take(&self) -> Vec<u8> {
         let kept = self.lock().buffers.pop();
         kept.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
     }
@@ -67,6 +64,11 @@ impl Spares {
             buffer.clear();
             kept.buffers.push(buffer);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().buffers.len()
     }
 
     /// No code panics while it holds the lock.
@@ -104,7 +106,7 @@ mod tests {
     }
 
     fn lent(spares: &Spares, content: &[u8]) -> Bytes {
-        let mut buffer = spares.take(content.len());
+        let mut buffer = spares.take();
         buffer.extend_from_slice(content);
         spares.lend(buffer)
     }
@@ -128,15 +130,15 @@ mod tests {
         let content = lent(&spares, b"x");
         spares.let_go();
         drop((content, lent(&spares, b"y")));
-        assert_eq!(spares.lock().buffers.len(), 0);
+        assert_eq!(spares.len(), 0);
     }
 
     #[test]
     fn so_many_are_kept_and_none_of_another_size() {
         let spares = wanted();
-        let large = lent(&spares, &vec![0; BUFFER_BYTES + 1]);
+        let other = spares.lend(vec![0; BUFFER_BYTES - 1]);
         let many: Vec<Bytes> = (0..=BUFFERS_MAX).map(|_| lent(&spares, b"x")).collect();
-        drop((large, many));
+        drop((other, many));
         let kept = spares.lock();
         assert_eq!(kept.buffers.len(), BUFFERS_MAX);
         assert!(kept.buffers.iter().all(|buffer| buffer.is_empty() && buffer.capacity() == BUFFER_BYTES));

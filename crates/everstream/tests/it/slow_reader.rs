@@ -1,8 +1,8 @@
 //! A reader that stops reading costs bounded memory, holds up nobody, and gets everything once it reads on.
 
-use everstream_testkit::{Ending, RawHttp, RawSse};
+use everstream_testkit::{Api, Deadline, Ending, RawHttp, RawSse};
 
-use crate::support::{server, subscription};
+use crate::support::{get, server, subscription};
 
 const STALLED: usize = 8;
 const EVENT_BYTES: usize = 128 * 1024;
@@ -38,6 +38,42 @@ fn stalled_readers_keep_memory_bounded_and_resume_intact() {
     }
     let (rest, ending) = resumed.rest();
     assert_eq!((rest.len(), rest[0].event_type.as_str(), ending), (1, "close", Ending::Clean));
+}
+
+// What is written in hundreds of calls comes once and in order, in each way that it is put together, and what is asked for
+// behind it is answered behind it.
+#[test]
+fn a_long_history_reaches_a_slow_reader_whole_and_the_next_answer_follows() {
+    let mut server = server();
+    let records: Vec<String> = (0..600).map(|n| format!("\"{n} {}\"", "x".repeat(n * 37 % 9_000))).collect();
+    let (bytes, json) = (records.concat(), format!("[{}]", records.join(",")));
+    for (name, content_type) in [("bytes", "application/octet-stream"), ("json", "application/json")] {
+        server.api().create(name, content_type);
+        for record in &records {
+            assert_eq!(server.api().append_as(name, content_type, record).status(), 204);
+        }
+    }
+    // From memory, and then from the store, where all is after an orderly end.
+    for _ in 0..2 {
+        for (name, expected) in [("bytes", &bytes), ("json", &json)] {
+            let path = Api::path(name);
+            let mut http = RawHttp::connect_with_receive_buffer(server.addr(), 4 * 1024);
+            http.send([get(&path, &[]), Api::request_bytes("HEAD", &path, &[], b""), get("/healthz", &[])].concat());
+            let history = http.try_read_response("GET", Deadline::patient()).unwrap();
+            assert!(history.body == expected.as_bytes(), "{name}: {} bytes", history.body.len());
+            for method in ["HEAD", "GET"] {
+                assert_eq!(http.try_read_response(method, Deadline::patient()).unwrap().status(), 200);
+            }
+            let mut old = RawHttp::connect_with_receive_buffer(server.addr(), 4 * 1024);
+            old.send(format!("GET {path} HTTP/1.0\r\nHost: everstream\r\n\r\n"));
+            let history = old.try_read_response("GET", Deadline::patient()).unwrap();
+            assert!(history.body == expected.as_bytes(), "{name}: {} bytes", history.body.len());
+            assert_eq!(old.read_to_close(Deadline::patient()).unwrap(), b"");
+        }
+        server.sigterm();
+        server.wait();
+        server.restart();
+    }
 }
 
 fn event_data(n: usize) -> String {

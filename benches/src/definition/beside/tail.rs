@@ -9,10 +9,10 @@ use mio::{Events, Poll};
 
 use super::append::PREFIX;
 use super::server::Running;
+use crate::generator::follower::{Follower, SCRATCH};
 use crate::generator::load::Beat;
 use crate::generator::publisher::{JsonRecord, Publisher};
-use crate::generator::stamp::{stamped, take_stamps};
-use crate::generator::wire::{Connection, split, status};
+use crate::generator::stamp::stamped;
 use crate::result::{Latencies, now_nanos};
 
 /// Connections that append.
@@ -85,19 +85,13 @@ impl Tail {
     }
 }
 
-struct Subscriber {
-    connection: Connection,
-    has_head: bool,
-    /// The number of the event that is due.
-    next: u64,
-}
-
 /// Subscribers and publishers on one poll: first the ones, then the others.
 struct Crowd {
     tail: Tail,
     poll: Poll,
     events: Events,
-    subscribers: Vec<Subscriber>,
+    scratch: Vec<u8>,
+    subscribers: Vec<Follower>,
     publishers: Vec<Publisher<JsonRecord>>,
     latencies: Latencies,
 }
@@ -109,15 +103,15 @@ impl Crowd {
         let mut crowd = Self {
             tail,
             events: Events::with_capacity(1024),
+            scratch: vec![0; SCRATCH],
             subscribers: Vec::with_capacity(tail.subscribers),
             publishers: Vec::with_capacity(PUBLISHERS),
             latencies: Latencies::default(),
             poll,
         };
         for number in 0..tail.subscribers {
-            let mut connection = Connection::open(address, crowd.poll.registry(), number)?;
-            connection.send(|out| out.extend_from_slice(dialect.request(number % tail.streams).as_bytes()))?;
-            crowd.subscribers.push(Subscriber { connection, has_head: false, next: 0 });
+            let request = dialect.request(number % tail.streams);
+            crowd.subscribers.push(Follower::open(address, &request, crowd.poll.registry(), number)?);
         }
         for number in 0..PUBLISHERS {
             crowd.publishers.push(Publisher::open(address, crowd.poll.registry(), tail.subscribers + number)?);
@@ -159,7 +153,7 @@ impl Crowd {
     /// Waits until every subscriber has every event of its stream.
     fn settle(&mut self, sent: &[u64]) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        let is_done = |(number, subscriber): (usize, &Subscriber)| {
+        let is_done = |(number, subscriber): (usize, &Follower)| {
             sent.get(number % sent.len()).is_some_and(|&sent| subscriber.next >= sent)
         };
         while !self.subscribers.iter().enumerate().all(is_done) {
@@ -178,34 +172,11 @@ impl Crowd {
         for event in self.events.iter().filter(|event| !Beat::is(event.token())) {
             let number = event.token().0;
             if let Some(subscriber) = self.subscribers.get_mut(number) {
-                subscriber.read(&mut self.latencies)?;
+                subscriber.read(&mut self.scratch, &mut self.latencies)?;
             } else if let Some(publisher) = self.publishers.get_mut(number - self.tail.subscribers) {
                 publisher.proceed(self.poll.registry())?;
             }
         }
         Ok(())
-    }
-}
-
-impl Subscriber {
-    fn read(&mut self, latencies: &mut Latencies) -> Result<()> {
-        let Self { connection, has_head, next } = self;
-        connection.flush()?;
-        connection.follow(|bytes| {
-            let mut head_bytes = 0;
-            if !*has_head {
-                let Some((head, _)) = split(bytes) else { return Ok(0) };
-                ensure!(status(head)? == 200, "a subscription was answered {}", String::from_utf8_lossy(bytes));
-                (*has_head, head_bytes) = (true, head.len());
-            }
-            let now = now_nanos();
-            let done = take_stamps(bytes.get(head_bytes..).unwrap_or_default(), |number, sent| {
-                ensure!(number == *next, "event {number} came where {next} was due");
-                *next += 1;
-                latencies.add(Duration::from_nanos(now.saturating_sub(sent)));
-                Ok(())
-            })?;
-            Ok(head_bytes + done)
-        })
     }
 }

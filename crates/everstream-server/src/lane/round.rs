@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn text(pieces: impl IntoIterator<Item = Bytes>) -> Vec<u8> {
-        pieces.into_iter().flatten().collect()
+        pieces.into_iter().collect::<Vec<_>>().concat()
     }
 
     #[test]

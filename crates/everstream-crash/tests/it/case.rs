@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstream_crash::{Appended, Crash, History, Image, Loss, Opening, Operation, Pace, Stage, Subject, Survival};
+use everstream_crash::{
+    Appended, Crash, Generator, History, Image, Loss, Opening, Operation, Pace, Stage, Subject, Survival,
+};
 use everstream_log::{
-    Create, Durability, Epoch, Expiry, NewRecord, Origin, ProducerId, ProducerMark, Sequencing, Settings, StreamName,
-    Timestamp,
+    Create, Durability, Epoch, Expiry, NewRecord, Origin, ProducerMark, Sequencing, Settings, StreamName, Timestamp,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -56,10 +57,10 @@ pub(crate) fn append(number: u64, text: &str, bytes: usize) -> Operation {
     Operation::Append(vec![Appended { name: name(number), records, closure: None, sequencing: None }])
 }
 
-/// The append number `seq` of the stream's only producer.
+/// The append number `seq` of the stream's only producer, one of those whose state is compared.
 pub(crate) fn produce(number: u64, seq: u64, bytes: usize) -> Operation {
     let records = vec![NewRecord { time: NOW, data: vec![b'.'; bytes].into() }];
-    let producer = ProducerMark { id: ProducerId::parse(b"producer").unwrap(), epoch: 0, seq };
+    let producer = ProducerMark { id: Generator::producers().remove(0), epoch: 0, seq };
     let sequencing = Some(Box::new(Sequencing { producer: Some(producer), stream_seq: None }));
     Operation::Append(vec![Appended { name: name(number), records, closure: None, sequencing }])
 }

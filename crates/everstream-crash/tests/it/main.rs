@@ -8,4 +8,5 @@ mod case;
 mod crash_point;
 mod device;
 mod failure;
+mod opening;
 mod smoke;

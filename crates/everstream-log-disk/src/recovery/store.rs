@@ -8,6 +8,7 @@ use everstream_log::Error;
 
 use super::{Recovery, damaged_before_its_end, failed, keep};
 use crate::directory::Directory;
+use crate::journal::sync_names;
 use crate::store::journal::{Remnant, Scan, read};
 use crate::store::tables::Tables;
 
@@ -45,8 +46,13 @@ pub(crate) fn recover_store(directory: &Directory, table_bytes_min: u64) -> Resu
         replace(&store, &older, &newest, remnant.journal()).map_err(|error| failed(&newest, error))?;
     }
     // Behind the journal, of which not all may have been on the device: a batch must not be there in part.
-    if is_large && tables.add(&remnant) {
-        replace(&store, &[], &newest, &[]).map_err(|error| failed(&newest, error))?;
+    if is_large {
+        if tables.add(&remnant) {
+            replace(&store, &[], &newest, &[]).map_err(|error| failed(&newest, error))?;
+        } else {
+            // A table counts as soon as its name can be read, and the journal goes in time.
+            directory.sync_names().map_err(|error| failed(&store, error))?;
+        }
     }
     Ok(recovery)
 }
@@ -64,11 +70,11 @@ fn replace(store: &Path, older: &[PathBuf], newest: &Path, remnant: &[u8]) -> io
     file.sync_all()?;
     // At any moment all that is in no table is in a journal; what is in two of them is replayed twice, in order.
     fs::rename(&new, newest)?;
-    File::open(store)?.sync_all()?;
+    sync_names(store)?;
     for journal in older {
         fs::remove_file(journal)?;
     }
-    if older.is_empty() { Ok(()) } else { File::open(store)?.sync_all() }
+    if older.is_empty() { Ok(()) } else { sync_names(store) }
 }
 
 fn cut(journal: &Path, torn: &[u8], found: Scan, damaged: &Path) -> io::Result<Recovery> {

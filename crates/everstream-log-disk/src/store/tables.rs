@@ -10,6 +10,7 @@ use fjall::{AbstractTree, AnyTree};
 use lsm_tree::{Cache, Config, InternalValue, SequenceNumberCounter, ValueType};
 
 use super::journal::{Persisted, Remnant, Row};
+use crate::failure::describe;
 
 /// The store's own keyspace of keyspaces, which has no items in journals.
 const OWN: u64 = 0;
@@ -33,7 +34,8 @@ impl Tables {
     }
 
     /// Adds what is in no table, one table for each keyspace, and says whether it is all there and on the device. If not,
-    /// journals are still needed; what is there of it then is left out of them the next time.
+    /// journals are still needed; what is there of it may have no name on the device yet, and is left out of them the
+    /// next time.
     pub(crate) fn add(&self, remnant: &Remnant) -> bool {
         unless_damaged(|| self.try_add(&remnant.rows())).unwrap_or_default()
     }
@@ -59,7 +61,13 @@ fn value(row: &Row<'_>) -> Option<InternalValue> {
 
 /// The store asserts what it reads from damaged files.
 fn unless_damaged<T>(work: impl FnOnce() -> fjall::Result<T>) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()?.ok()
+    let said = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => return Some(done),
+        Ok(Err(error)) => describe(&error),
+        Err(_) => "its files are damaged".to_owned(),
+    };
+    tracing::warn!(error = said, "the store replays its journal, since its tables could not be asked or added to");
+    None
 }
 
 fn open_all(keyspaces: &Path) -> fjall::Result<Vec<(u64, AnyTree)>> {

@@ -1,9 +1,10 @@
 //! A few threads for reads that may touch the device at length.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use everstream_log::Error;
+use everstream_log::{Error, ErrorKind};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commit_queue::closed;
@@ -40,6 +41,9 @@ impl ReadPool {
     }
 
     /// Runs `read` on one of the threads. A caller that goes away meanwhile costs the read, nothing else.
+    ///
+    /// # Errors
+    /// As `read`; `Storage` when it panics, as the store does on some damaged files: others are read on.
     pub(crate) async fn run<T, F>(&self, read: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -47,7 +51,8 @@ impl ReadPool {
     {
         let (answer, answered) = oneshot::channel();
         let read = Box::new(move |store: &Store| {
-            let _ = answer.send(read(store));
+            let read = catch_unwind(AssertUnwindSafe(|| read(store)));
+            let _ = answer.send(read.unwrap_or_else(|_| Err(damaged())));
         });
         self.0.send(Message::Read(read)).await.map_err(|_| closed())?;
         answered.await.unwrap_or_else(|_| Err(closed()))
@@ -58,6 +63,10 @@ impl ReadPool {
         // A closed queue means that they have ended.
         let _ = self.0.blocking_send(Message::Stop);
     }
+}
+
+fn damaged() -> Error {
+    Error::new(ErrorKind::Storage, "a read has panicked: what it reads may be damaged")
 }
 
 fn serve(store: &Store, receiver: &Mutex<mpsc::Receiver<Message>>) {
@@ -74,5 +83,24 @@ fn next(receiver: &Mutex<mpsc::Receiver<Message>>) -> Option<Read> {
             Message::Read(read) => return Some(read),
             Message::Stop => receiver.close(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_that_panic_are_answered_and_do_not_end_the_threads() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(directory.path(), 1 << 20, 1 << 20).unwrap());
+        let (pool, threads) = ReadPool::start(&store).unwrap();
+        for _ in 0..=THREADS {
+            let read: Result<(), Error> = pool.run(|_| panic!("a checksum is wrong")).await;
+            assert_eq!(read.map_err(|error| error.kind()), Err(ErrorKind::Storage));
+        }
+        assert!(matches!(pool.run(|_| Ok(1)).await, Ok(1)));
+        tokio::task::spawn_blocking(move || pool.stop()).await.unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }

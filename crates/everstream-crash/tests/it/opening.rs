@@ -37,7 +37,7 @@ impl Left {
             stage.end();
         }
         let operations = lives.iter().flat_map(|(_, operations, _)| operations.to_vec()).collect();
-        Self { image: image.unwrap(), operations, opening: opening(lives[0].0.durability) }
+        Self { image: image.unwrap(), operations, opening: opening(lives.first().unwrap().0.durability) }
     }
 
     /// All of it in one journal of the store, some of its rows removed or written twice.
@@ -74,10 +74,11 @@ impl Left {
         let is_new = |step: &Step| step.kind == Kind::Create && step.path.ends_with("/journal.new");
         assert_eq!(steps.iter().filter(|step| is_new(step)).count(), 2, "the new journal, and the empty one");
         let last = steps.iter().rposition(is_new).unwrap();
-        assert!(steps[..last].iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")));
-        let end = steps[last..].iter().position(|step| step.path == "store").unwrap();
+        let (before, behind) = steps.split_at(last);
+        assert!(before.iter().any(|step| step.kind == Kind::Create && step.path.contains("/tables/")));
+        assert!(before.iter().all(|step| step.role == Role::Foreground));
+        let end = behind.iter().position(|step| step.path == "store").unwrap();
         steps.truncate(last + end + 2);
-        assert!(steps[..last].iter().all(|step| step.role == Role::Foreground));
         steps
     }
 
@@ -86,13 +87,14 @@ impl Left {
     fn points(&self, is_asked: impl Fn(Kind) -> bool) -> Vec<u64> {
         let steps = self.steps();
         let last = steps.iter().filter(|step| step.path.contains("/tables/")).filter_map(keyspace).max();
-        let is_due = |at: usize| {
-            let kind = steps[at].kind;
-            let is_first = at == 0 || kind != Kind::Write || steps[at - 1].kind != Kind::Write;
-            let stands_for_all = |number| number == 1 || Some(number) == last;
-            is_asked(kind) && is_first && keyspace(&steps[at]).is_none_or(stands_for_all)
+        let stands_for_all = |number| number == 1 || Some(number) == last;
+        let kinds_before = [None].into_iter().chain(steps.iter().map(|step| Some(step.kind)));
+        let is_due = |step: &Step, before| {
+            let is_first = step.kind != Kind::Write || before != Some(Kind::Write);
+            is_asked(step.kind) && is_first && keyspace(step).is_none_or(stands_for_all)
         };
-        (0..steps.len()).filter(|at| is_due(*at)).map(|at| at as u64).collect()
+        let numbered = (0..).zip(steps.iter().zip(kinds_before));
+        numbered.filter(|(_, (step, before))| is_due(step, *before)).map(|(number, _)| number).collect()
     }
 
     fn crash_everywhere(&self, crash: Crash) {

@@ -203,13 +203,16 @@ pub(crate) mod tests {
     pub(crate) fn recorded(definition: &str, figure: f64) -> Recorded {
         let mut report = Report::default();
         report.entry("small", OURS).add(P50, figure);
-        let [date, commit, processor, kernel] = ["2026-01-02", "abc", "a <fast> one", "Linux"].map(str::to_owned);
+        let said = ["2026-01-02", "abc", "a <fast> one", "Linux", "cubic"].map(str::to_owned);
+        let [date, commit, processor, kernel, congestion_control] = said;
+        let circumstances =
+            Circumstances { date, commit, processor, cores: 2, memory_mib: 2048, kernel, congestion_control };
         Recorded {
             definition: definition.to_owned(),
             workload: "1 & 2".to_owned(),
             holds: "all".to_owned(),
             sizes: serde_json::Value::Null,
-            circumstances: Circumstances { date, commit, processor, cores: 2, memory_mib: 2048, kernel },
+            circumstances,
             along: String::new(),
             layout: Layout::ByServer,
             figures: report.recorded_figures(),

@@ -109,10 +109,11 @@ impl Canvas {
     }
 
     pub(super) fn finish(mut self, circumstances: &Circumstances) -> String {
-        let Circumstances { date, commit, processor, cores, memory_mib, kernel } = circumstances;
+        let Circumstances { date, commit, processor, cores, memory_mib, kernel, congestion_control } = circumstances;
         let memory = memory_mib / 1024;
         self.y += 2.0 * LINE;
-        let of = format!("{date}, commit {commit}, {processor}, {cores} cores, {memory} GiB, {kernel}");
+        let tcp = if congestion_control.is_empty() { String::new() } else { format!(", TCP {congestion_control}") };
+        let of = format!("{date}, commit {commit}, {processor}, {cores} cores, {memory} GiB, {kernel}{tcp}");
         self.text(MARGIN, self.y, "small", Anchor::Start, &of);
         let height = self.y + MARGIN;
         format!(

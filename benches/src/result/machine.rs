@@ -14,6 +14,9 @@ pub(crate) struct Circumstances {
     pub(crate) cores: usize,
     pub(crate) memory_mib: u64,
     pub(crate) kernel: String,
+    /// How the kernel has TCP send, unless a server chooses for itself: some ways pace. Older results do not say.
+    #[serde(default)]
+    pub(crate) congestion_control: String,
 }
 
 impl Circumstances {
@@ -27,6 +30,7 @@ impl Circumstances {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_mib: line_of("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0) / 1024,
             kernel: said("uname", &["-sr"]),
+            congestion_control: text_of("/proc/sys/net/ipv4/tcp_congestion_control").trim().to_owned(),
         }
     }
 }
@@ -42,9 +46,13 @@ fn said(program: &str, arguments: &[&str]) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
+fn text_of(file: &str) -> String {
+    std::fs::read_to_string(file).unwrap_or_default()
+}
+
 /// The value of the first line of `file` with this key.
 fn line_of(file: &str, key: &str) -> String {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = text_of(file);
     let value = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == key);
     value.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
 }

@@ -45,8 +45,11 @@ mod tests {
 
     #[test]
     fn part_of_another_path_or_url_is_no_place() {
-        for line in ["https://example.com/home/x", "web/work/x", "$DIR/tmp/x", "${TMP}/work/x", "at /homestead/x"] {
-            assert_eq!(check(&Tree::of(&[("a.md", line)])), [], "{line}");
+        for folder in PLACES {
+            let behind = ["https://example.com", "web", "$DIR", "${TMP}"].map(|before| format!("{before}/{folder}/x"));
+            for line in behind.into_iter().chain([format!("at /{folder}stead/x")]) {
+                assert_eq!(check(&Tree::of(&[("a.md", &line)])), [], "{line}");
+            }
         }
     }
 }

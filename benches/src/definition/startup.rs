@@ -56,10 +56,12 @@ impl Definition for Startup {
     async fn measure(&self, bench: &Bench) -> Result<Report> {
         let mut report = Report::default();
         let directory = tempfile::tempdir()?;
-        let mut process = start(&bench.server, directory.path())?;
+        let process = start(&bench.server, directory.path())?;
         report.point("an empty directory", 0.0, OURS).add(LISTENS, process.started_in.as_secs_f64() * 1e3);
+        process.kill()?;
         let mut made = 0;
         for &streams in &self.streams {
+            let process = start(&bench.server, directory.path())?;
             let mut maker = Maker { next: made, until: streams };
             Load::open(process.address, CONNECTIONS)?.closed_loop(&mut maker)?;
             made = streams;
@@ -67,7 +69,6 @@ impl Definition for Startup {
             for _ in 0..self.rounds {
                 measure_start(&bench.server, directory.path(), streams, &mut report).await?;
             }
-            process = start(&bench.server, directory.path())?;
         }
         Ok(report)
     }

@@ -11,10 +11,10 @@ work=$(mktemp -d)
 started=
 trap 'kill $started 2>/dev/null || true; rm -rf "$work"' EXIT
 
-# A benchmark kills its server: what it did is noted every four million steps.
+# A benchmark kills its server: what it did is noted every million steps, of which the last are lost.
 cat >"$work/watched" <<END
 #!/bin/sh
-exec valgrind --quiet --tool=callgrind --demangle=no --dump-every-bb=4000000 --callgrind-out-file=$work/load.%p $server "\$@"
+exec valgrind --quiet --tool=callgrind --demangle=no --dump-every-bb=1000000 --callgrind-out-file=$work/load.%p $server "\$@"
 END
 chmod +x "$work/watched"
 valgrind --quiet --tool=callgrind --demangle=no --callgrind-out-file="$work/start" \
@@ -55,8 +55,8 @@ names() {
 export LC_ALL=C
 names "$work/start.1" >"$work/start.names"
 names "$work"/load.*.* >"$work/all.names"
-# The first dump of each run has its start.
-names $(ls "$work"/load.*.* | grep -v '\.1$') >"$work/later.names"
+# The first four dumps of each run have its start.
+names $(ls "$work"/load.*.* | grep -v '\.[1-4]$') >"$work/later.names"
 {
   comm -23 "$work/start.names" "$work/later.names" && echo
   comm -12 "$work/start.names" "$work/later.names" && echo

@@ -8,7 +8,7 @@
 //! frame's place in it and the length: a frame of another journal, or one that was moved, does not pass. Flag 1: the
 //! journal is synced before a commit is acknowledged.
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes};
 use everstream_log::Entry;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -61,14 +61,16 @@ pub(super) fn ser<'a>(
 
 fn head_of(place: Place, len: u32, content: &[u8]) -> [u8; HEAD_BYTES] {
     let mut seed = [0; 20];
-    let mut head = [0; HEAD_BYTES];
-    let put = |target: &mut [u8], pieces: [&[u8]; 3]| {
-        let bytes = pieces.into_iter().flatten();
-        target.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
-    };
-    put(&mut seed, [&place.journal.to_le_bytes(), &place.position.to_le_bytes(), &len.to_le_bytes()]);
+    let mut rest = seed.as_mut_slice();
+    rest.put_u64_le(place.journal);
+    rest.put_u64_le(place.position);
+    rest.put_u32_le(len);
     let checksum = xxh3_64_with_seed(content, xxh3_64(&seed));
-    put(&mut head, [&MAGIC, &len.to_le_bytes(), &checksum.to_le_bytes()]);
+    let mut head = [0; HEAD_BYTES];
+    let mut rest = head.as_mut_slice();
+    rest.put_slice(&MAGIC);
+    rest.put_u32_le(len);
+    rest.put_u64_le(checksum);
     head
 }
 

@@ -136,7 +136,7 @@ function-order: release ## Note which functions run, so that the next build lays
 .PHONY: instructions
 instructions: release ## Count the instructions and cache misses of an event, by function (BENCH=relay or chat; needs valgrind)
 	cargo build --locked --release --package everstream-benches
-	scripts/instructions.sh $(RELEASE_BINARY) $(dir $(RELEASE_BINARY))bench $(firstword $(BENCH)) $(ARGS)
+	scripts/instructions.sh $(RELEASE_BINARY) $(dir $(RELEASE_BINARY))bench $(firstword $(filter relay chat,$(BENCH))) $(ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: need-build page ## Run every benchmark small and short: what must hold, no figures

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # instructions.sh SERVER BENCH relay|chat [LINES]: counts what an optimised SERVER does for a token, or for a publish to two
 # viewers: instructions, and misses of caches the size of a core's, by function. Needs valgrind, but no quiet machine: what
-# is counted does not depend on what else runs, but for how many events come with a wait.
+# else runs changes only how many events come with a wait, and so share what is done for a commit or a fold.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 usage="usage: instructions.sh SERVER BENCH relay|chat [LINES]"
@@ -35,10 +35,14 @@ until [ -s "$work/pid" ]; do
   sleep 0.1
 done
 watched=$(cat "$work/pid")
+echo "counting from $warm_up s after the start, for $span s" >&2
 sleep $warm_up
-callgrind_control --zero "$watched" >/dev/null 2>&1
+control() {
+  callgrind_control "$1" "$watched" >"$work/control" 2>&1 || { cat "$work/control" >&2; exit 1; }
+}
+control --zero
 sleep $span
-callgrind_control --dump "$watched" >/dev/null 2>&1
+control --dump
 wait $running || { cat "$work/said" >&2; exit 1; }
 running=
 

@@ -63,7 +63,8 @@ impl Splitter {
             && let Some(line) = self.scanner.next_line(&mut rest)
         {
             match self.block.line(line.bytes(), self.source, self.limits) {
-                Ok(split) => self.ready.extend(split),
+                Ok(Some(split)) => self.ready.push_back(split),
+                Ok(None) => {}
                 Err(rejected) => self.reject(rejected),
             }
         }

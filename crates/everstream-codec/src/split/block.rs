@@ -23,6 +23,10 @@ impl Block {
     pub(super) fn line(&mut self, line: &[u8], source: Source, limits: Limits) -> Result<Option<Split>, Rejected> {
         self.check_size(line, limits)?;
         self.lines += 1;
+        if line.is_empty() {
+            // Every second line: no reason to check its text.
+            return self.end(source);
+        }
         let refuse = |kind| match source {
             Source::Publisher => Err(Rejected::new(kind, self.lines, line)),
             Source::Upstream => Ok(()),
@@ -33,8 +37,7 @@ impl Block {
         }
         let read = line::read(text.as_bytes());
         match read {
-            Line::Blank => return self.end(source),
-            Line::Comment(_) => return Ok(None),
+            Line::Blank | Line::Comment(_) => return Ok(None),
             Line::Id(_) | Line::Retry(_) => {}
             Line::Unknown if text.starts_with('\u{FEFF}') => refuse(RejectedKind::ByteOrderMark)?,
             Line::EventType(_) if has_control(&text) => {
@@ -54,8 +57,8 @@ impl Block {
 
     /// Most events have one line: that is given its room exactly, so that it becomes the event without another copy.
     fn store(&mut self, line: &[u8]) {
-        if self.stored.is_empty() {
-            self.stored.reserve_exact(line.len() + 1);
+        if self.stored.is_empty() && self.stored.capacity() <= line.len() {
+            self.stored = Vec::with_capacity(line.len() + 1);
         }
         self.stored.extend_from_slice(line);
         self.stored.push(b'\n');

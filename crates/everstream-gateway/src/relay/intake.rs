@@ -139,7 +139,8 @@ fn splitter(event_bytes_max: usize) -> Splitter {
 }
 
 fn take_events(splitter: &mut Splitter, reader: &mut AnswerReader) -> Append {
-    let mut append = Append::default();
+    // Nearly always it is one event.
+    let mut append = Append { records: Vec::with_capacity(1), close: None };
     while append.close.is_none()
         && let Some(event) = splitter.next()
     {

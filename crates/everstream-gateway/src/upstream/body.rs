@@ -10,7 +10,6 @@ use http::{Version, response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest};
-use hyper::rt::{Read, ReadBuf};
 
 use super::chunked::Framing;
 use super::connector::Place;
@@ -62,6 +61,14 @@ pub(super) struct OwnBody {
     has_closed: bool,
     /// Met and not reported yet.
     failure: Option<BoxError>,
+}
+
+/// What one read brought.
+struct Brought {
+    /// Bytes of data.
+    taken: usize,
+    /// Nothing more is there at present.
+    is_last: bool,
 }
 
 /// A body within hyper, whose connection is polled with it.
@@ -127,11 +134,15 @@ impl OwnBody {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, sink: Sink<'_>) -> Poll<Result<Step, BoxError>> {
-        let held = std::mem::take(&mut self.held);
-        let mut taken = self.take(&held, sink);
-        while !self.is_over() && taken < ROUND_BYTES_MAX {
+        let mut taken = if self.held.is_empty() { 0 } else { self.take_held(sink) };
+        let mut may_have_more = true;
+        // Who was given nothing, be it for framing alone, must be left waiting for the rest.
+        while (may_have_more || taken == 0) && !self.is_over() && taken < ROUND_BYTES_MAX {
             match ROOM.with_borrow_mut(|room| self.read(cx, room, sink)) {
-                Poll::Ready(more) => taken += more,
+                Poll::Ready(read) => {
+                    taken += read.taken;
+                    may_have_more = !read.is_last;
+                }
                 Poll::Pending if taken > 0 => break,
                 Poll::Pending => return Poll::Pending,
             }
@@ -151,14 +162,24 @@ impl OwnBody {
         self.framing.is_whole() || self.has_closed || self.failure.is_some()
     }
 
-    /// Reads once and says how many bytes of data that brought.
-    fn read(&mut self, cx: &mut Context<'_>, room: &mut [u8], sink: Sink<'_>) -> Poll<usize> {
-        let mut read = ReadBuf::new(room);
-        match ready!(Pin::new(&mut self.wire).poll_read(cx, read.unfilled())) {
-            Ok(()) => self.has_closed = read.filled().is_empty(),
-            Err(error) => self.failure = Some(error.into()),
-        }
-        Poll::Ready(self.take(read.filled(), sink))
+    /// Reads once.
+    fn read(&mut self, cx: &mut Context<'_>, room: &mut [u8], sink: Sink<'_>) -> Poll<Brought> {
+        let read = match ready!(self.wire.poll_take(cx, room)) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.failure = Some(error.into());
+                return Poll::Ready(Brought { taken: 0, is_last: true });
+            }
+        };
+        self.has_closed = read == 0;
+        let is_last = read < room.len() && self.wire.is_emptied_by_short_reads();
+        Poll::Ready(Brought { taken: self.take(room.get(..read).unwrap_or_default(), sink), is_last })
+    }
+
+    #[cold]
+    fn take_held(&mut self, sink: Sink<'_>) -> usize {
+        let held = std::mem::take(&mut self.held);
+        self.take(&held, sink)
     }
 
     fn take(&mut self, mut bytes: &[u8], sink: Sink<'_>) -> usize {
@@ -229,3 +250,6 @@ fn ends_with_word(list: &[u8], word: &[u8]) -> bool {
     let last = list.rsplit(|byte| *byte == b',').next().unwrap_or_default();
     last.trim_ascii().eq_ignore_ascii_case(word)
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,10 @@ impl Chunked {
             if self.place == Place::Whole {
                 return Ok(None);
             }
+            if let Some((place, rest)) = self.place.stride(bytes) {
+                (self.place, self.overhead, *bytes) = (place, 0, rest);
+                continue;
+            }
             let Some((&byte, rest)) = bytes.split_first() else { return Ok(None) };
             *bytes = rest;
             self.overhead += 1;
@@ -124,6 +128,35 @@ impl Chunked {
     }
 }
 
+impl Place {
+    /// Takes what usually stands between the data of two chunks in one go, where it lies whole in `bytes`: the line end
+    /// behind one, a size without an extension before the other. Whatever is not that is for [`Chunked::step`].
+    fn stride(self, bytes: &[u8]) -> Option<(Self, &[u8])> {
+        match self {
+            Self::DataCr => Some((Self::Size(None), bytes.strip_prefix(b"\r\n")?)),
+            Self::Size(None) => {
+                let (size, rest) = usual_size(bytes)?;
+                Some((if size == 0 { Self::TrailerStart } else { Self::Data(size) }, rest))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A size of at most eight digits with its line end, and what follows.
+fn usual_size(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut size = 0;
+    for at in 0..=8 {
+        let byte = *bytes.get(at)?;
+        match char::from(byte).to_digit(16) {
+            Some(digit) => size = size * 16 + u64::from(digit),
+            None if at == 0 => return None,
+            None => return Some((size, bytes.get(at..)?.strip_prefix(b"\r\n")?)),
+        }
+    }
+    None
+}
+
 /// Takes at most `left` bytes off the front, and them off `left`.
 fn take<'b>(bytes: &mut &'b [u8], left: &mut u64) -> &'b [u8] {
     let len = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
@@ -145,10 +178,13 @@ impl std::error::Error for BadChunk {}
 mod tests {
     use super::*;
 
-    /// What comes out of `input`, cut in pieces of `size`: the data, whether the body is whole, and what is left over.
-    fn read(mut framing: Framing, input: &[u8], size: usize) -> Result<(Vec<u8>, bool, usize), BadChunk> {
+    /// What comes out of `pieces`: the data, whether the body is whole, and what is left over.
+    fn read<'a>(
+        mut framing: Framing,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(Vec<u8>, bool, usize), BadChunk> {
         let (mut data, mut left_over) = (Vec::new(), 0);
-        for mut piece in input.chunks(size) {
+        for mut piece in pieces {
             while let Some(part) = framing.next(&mut piece)? {
                 data.extend_from_slice(part);
             }
@@ -157,13 +193,15 @@ mod tests {
         Ok((data, framing.is_whole(), left_over))
     }
 
+    /// Reads `input` in pieces of each size, and cut in two at each place.
     #[track_caller]
     fn check(framing: &Framing, input: &str, expected: Result<(&str, bool, usize), BadChunk>) {
-        for size in 1..=input.len() {
-            let got = read(framing.clone(), input.as_bytes(), size);
-            let got = got.map(|(data, whole, left_over)| (String::from_utf8(data).unwrap(), whole, left_over));
-            let expected = expected.map(|(data, whole, left_over)| (data.to_owned(), whole, left_over));
-            assert_eq!(got, expected, "{input:?} in pieces of {size}");
+        let expected = expected.map(|(data, whole, left_over)| (data.as_bytes().to_vec(), whole, left_over));
+        let bytes = input.as_bytes();
+        for size in 1..=bytes.len() {
+            assert_eq!(read(framing.clone(), bytes.chunks(size)), expected, "{input:?} in pieces of {size}");
+            let (left, right) = bytes.split_at(size);
+            assert_eq!(read(framing.clone(), [left, right]), expected, "{input:?} cut at {size}");
         }
     }
 
@@ -181,6 +219,7 @@ mod tests {
         );
         check(&Framing::chunked(), "5\r\nhel", Ok(("hel", false, 0)));
         check(&Framing::chunked(), "1\r\nx\r\n0\r\n", Ok(("x", false, 0)));
+        check(&Framing::chunked(), "000000001\r\nx\r\n000000000\r\n\r\n", Ok(("x", true, 0)));
     }
 
     #[test]
@@ -195,6 +234,8 @@ mod tests {
             "-1\r\n",
             "0\r\n\rx",
             "fffffffffffffffff\r\n",
+            "12345678x\r\n",
+            "1\r\nx\r\n\r\n",
         ] {
             check(&Framing::chunked(), input, Err(BadChunk));
         }
@@ -203,7 +244,7 @@ mod tests {
     #[test]
     fn what_stands_around_the_data_is_bounded() {
         for input in [format!("1;{}", "x".repeat(OVERHEAD_BYTES_MAX)), format!("0\r\n{}", "A: b\r\n".repeat(4096))] {
-            assert_eq!(read(Framing::chunked(), input.as_bytes(), 1000), Err(BadChunk));
+            assert_eq!(read(Framing::chunked(), input.as_bytes().chunks(1000)), Err(BadChunk));
         }
     }
 

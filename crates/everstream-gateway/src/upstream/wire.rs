@@ -2,11 +2,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncRead as _;
 use tokio::net::TcpStream;
 
 use super::pipe::Pipe;
@@ -28,6 +29,30 @@ impl From<MaybeHttpsStream<TokioIo<TcpStream>>> for Wire {
             MaybeHttpsStream::Http(socket) => Self::Socket(socket),
             tls @ MaybeHttpsStream::Https(_) => Self::Tls(Box::new(tls)),
         }
+    }
+}
+
+impl Wire {
+    /// Reads what is there into `room` and says how many bytes that was; none once the other side has closed.
+    ///
+    /// # Cancel safety
+    /// Safe: what was read is in `room`.
+    pub(super) fn poll_take(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        // hyper's traits stand between all but the commonest, which is asked for every token.
+        if let Self::Socket(socket) = self {
+            let mut read = tokio::io::ReadBuf::new(room);
+            ready!(Pin::new(socket.inner_mut()).poll_read(cx, &mut read))?;
+            return Poll::Ready(Ok(read.filled().len()));
+        }
+        let mut read = ReadBuf::new(room);
+        ready!(Pin::new(self).poll_read(cx, read.unfilled()))?;
+        Poll::Ready(Ok(read.filled().len()))
+    }
+
+    /// Whether a read that leaves some of its room has brought all there is, so that the next one would find nothing: a
+    /// socket is read by one call of the system, the others piece by piece.
+    pub(super) const fn is_emptied_by_short_reads(&self) -> bool {
+        matches!(self, Self::Socket(_))
     }
 }
 

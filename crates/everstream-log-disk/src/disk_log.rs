@@ -148,6 +148,10 @@ impl Log for DiskLog {
         Box::pin(async move { self.change(Change::Commit(entries)).await.map(drop) })
     }
 
+    fn commit_now(&self, entries: &[Entry]) -> Option<Result<(), Error>> {
+        self.with(|engine| engine.try_append(entries)).unwrap_or_else(|closed| Some(Err(closed)))
+    }
+
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
         Box::pin(self.read_anywhere(limit, move |store| read::read(store, stream, from, limit)))
     }

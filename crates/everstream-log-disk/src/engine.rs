@@ -1,9 +1,9 @@
 //! Everything that has to go when the log is closed: the store, the threads and the claim on the directory.
 
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
-use everstream_log::{Durability, Error, ErrorKind};
+use everstream_log::{Durability, Entry, Error, ErrorKind};
 use fjall::PersistMode;
 
 use crate::change::{Change, Changed};
@@ -63,30 +63,44 @@ impl Engine {
         Ok(Self { store, durability, writer, queue, reads, reclaimer, folder, threads, refusal, directory })
     }
 
-    /// Makes `change` in this thread when that takes microseconds: never with a flush to the device, nor while another
-    /// caller does not give way; an append not while there is no room in memory for it, anything else not while the
-    /// store is busy with its own files.
+    /// Appends `entries` in this thread when that takes microseconds: never with a flush to the device, nor while another
+    /// caller does not give way or there is no room in memory for them. They touch nothing but the journal and memory,
+    /// whatever the store does.
+    pub(crate) fn try_append(&self, entries: &[Entry]) -> Option<Result<(), Error>> {
+        let mut writer = self.try_writer()?;
+        (!writer.must_wait()).then(|| writer.append(entries))
+    }
+
+    /// The same of any change; of one that is no append not while the store is busy with its own files, either.
     pub(crate) fn try_change(&self, change: Change) -> Attempt {
-        // Appends touch nothing but the journal and memory, whatever the store does.
-        let is_append = matches!(change, Change::Commit(_));
-        if self.durability == Durability::Fsync || (!is_append && self.store.is_busy()) {
+        if let Change::Commit(entries) = &change {
+            return match self.try_append(entries) {
+                Some(appended) => Attempt::Made(appended.map(|()| Changed::Done)),
+                None => Attempt::Declined(change),
+            };
+        }
+        if self.store.is_busy() {
             return Attempt::Declined(change);
         }
-        for _ in 0..SPINS_MAX {
-            let mut writer = match self.writer.try_lock() {
-                Ok(writer) => writer,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    std::hint::spin_loop();
-                    continue;
-                }
-            };
-            if if is_append { writer.must_wait() } else { writer.is_weighing_due() } {
-                return Attempt::Declined(change);
-            }
-            return Attempt::Made(self.change(&mut writer, change));
+        match self.try_writer() {
+            Some(mut writer) if !writer.is_weighing_due() => Attempt::Made(self.change(&mut writer, change)),
+            _ => Attempt::Declined(change),
         }
-        Attempt::Declined(change)
+    }
+
+    /// The writer, if a write in this thread is none of the device's and nobody else keeps the writer for long.
+    fn try_writer(&self) -> Option<MutexGuard<'_, Writer>> {
+        if self.durability == Durability::Fsync {
+            return None;
+        }
+        for _ in 0..SPINS_MAX {
+            match self.writer.try_lock() {
+                Ok(writer) => return Some(writer),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+            }
+        }
+        None
     }
 
     fn change(&self, writer: &mut Writer, change: Change) -> Result<Changed, Error> {

@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use everstream_log::{Alias, Fork, StreamKey, StreamName};
+use everstream_log::{Alias, Entry, Fork, StreamKey, StreamName};
 
 use crate::batch::Batch;
 use crate::change::Change;
-use crate::pending::Staged;
 use crate::store::Store;
 use crate::stream_map::StreamMap;
 use crate::tail::Tail;
@@ -15,7 +14,9 @@ use crate::tail::Tail;
 ///
 /// At most one change per name, alias and stream, so that each is checked against what the store has.
 pub(crate) struct Group {
-    pub(crate) appends: Vec<Staged>,
+    pub(crate) appends: Vec<Entry>,
+    /// Where each of them has its stream end.
+    pub(crate) ends: Vec<Tail>,
     /// The bytes of records in them.
     pub(crate) append_bytes: usize,
     pub(crate) batch: Batch,
@@ -42,6 +43,7 @@ impl Group {
     pub(crate) fn new(store: &Store) -> Self {
         Self {
             appends: Vec::new(),
+            ends: Vec::new(),
             append_bytes: 0,
             batch: Batch::new(store),
             streams: StreamMap::default(),

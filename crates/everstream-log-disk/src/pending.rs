@@ -19,15 +19,6 @@ use crate::tail::Tail;
 
 pub(crate) use stream::PendingStream;
 
-/// An entry that has been checked against its stream.
-#[derive(Debug)]
-pub(crate) struct Staged {
-    pub(crate) entry: Entry,
-    /// Where the stream ends before it and with it.
-    pub(crate) before: Tail,
-    pub(crate) after: Tail,
-}
-
 /// What is pending, shared by the writer, the readers and the folding thread.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
@@ -70,17 +61,17 @@ impl Pending {
         self.open_bytes.load(Ordering::Acquire)
     }
 
-    /// Takes entries whose commit is acknowledged with this.
-    pub(crate) fn apply(&self, entries: &[Staged]) {
+    /// Takes entries whose commit is acknowledged with this, and where each of them has its stream end.
+    pub(crate) fn apply(&self, entries: &[Entry], ends: &[Tail]) {
         let mut bytes = 0;
         let mut sets = self.write();
-        for Staged { entry, before, after } in entries {
+        for (entry, end) in entries.iter().zip(ends) {
             let stream = sets.open.entry(entry.stream).or_insert_with(|| {
                 bytes += PendingStream::own_bytes();
-                PendingStream::new(*before)
+                PendingStream::new(end.before(entry))
             });
             bytes += stream.push(&entry.records, entry.closure.as_ref(), entry.sequencing.as_deref());
-            stream.tail = *after;
+            stream.tail = *end;
         }
         self.open_bytes.fetch_add(bytes, Ordering::AcqRel);
     }

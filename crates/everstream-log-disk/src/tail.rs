@@ -1,5 +1,7 @@
 //! Where open streams end, so that an append need not ask the store.
 
+use std::collections::hash_map;
+
 use everstream_log::{Entry, Error, ErrorKind, Offset, Origin, StreamKey};
 
 use crate::store::Store;
@@ -40,13 +42,18 @@ impl Tail {
 
     /// The tail behind an entry that begins at this one, but for its producers.
     pub(crate) fn behind(self, entry: &Entry) -> Self {
-        let bytes: u64 = entry.records.iter().map(|record| record.data.len() as u64).sum();
         Self {
             next: self.next.plus(entry.records.len() as u64),
-            bytes: self.bytes.saturating_add(bytes),
+            bytes: self.bytes.saturating_add(entry.data_bytes()),
             is_closed: entry.closure.is_some(),
             ..self
         }
+    }
+
+    /// The tail before an entry that ends at this one, but for its producers.
+    pub(crate) fn before(self, entry: &Entry) -> Self {
+        let bytes = self.bytes.saturating_sub(entry.data_bytes());
+        Self { next: entry.first, bytes, is_closed: false, ..self }
     }
 }
 
@@ -66,19 +73,84 @@ impl Tails {
         self.0.get(&stream).copied()
     }
 
-    /// Keeps an open stream's tail; a closed one takes no more appends.
+    /// A stream's tail, asked of `load` when it is not kept; then it is, at least until the next commit.
+    pub(crate) fn find(
+        &mut self,
+        stream: StreamKey,
+        load: impl FnOnce() -> Result<Tail, Error>,
+    ) -> Result<&mut Tail, Error> {
+        Ok(match self.0.entry(stream) {
+            hash_map::Entry::Occupied(kept) => kept.into_mut(),
+            hash_map::Entry::Vacant(place) => place.insert(load()?),
+        })
+    }
+
+    /// What is kept of these has been committed: lets go of closed streams, which take no more appends.
+    pub(crate) fn settle(&mut self, entries: &[Entry], ends: &[Tail]) {
+        for (entry, _) in entries.iter().zip(ends).filter(|(_, end)| end.is_closed) {
+            self.forget(entry.stream);
+        }
+        self.keep_to_bound();
+    }
+
+    /// The same of one stream, kept or not.
     pub(crate) fn set(&mut self, stream: StreamKey, tail: Tail) {
         if tail.is_closed {
-            self.0.remove(&stream);
-            return;
+            self.forget(stream);
+        } else {
+            self.0.insert(stream, tail);
+            self.keep_to_bound();
         }
-        if self.0.len() >= Self::LEN_MAX && !self.0.contains_key(&stream) {
+    }
+
+    fn keep_to_bound(&mut self) {
+        if self.0.len() > Self::LEN_MAX {
             self.0.clear();
         }
-        self.0.insert(stream, tail);
     }
 
     pub(crate) fn forget(&mut self, stream: StreamKey) {
         self.0.remove(&stream);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAIL: Tail = Tail { next: Offset(1), bytes: 1, is_closed: false, is_relay: false, producers: 0 };
+
+    fn entry(stream: StreamKey) -> Entry {
+        Entry { stream, first: Offset(1), records: Vec::new(), closure: None, sequencing: None }
+    }
+
+    /// In either way, of streams whose tails were all looked for before.
+    #[test]
+    fn no_more_tails_are_kept_than_the_bound_however_they_came() {
+        let set = |tails: &mut Tails, stream| tails.set(stream, TAIL);
+        let settle = |tails: &mut Tails, stream| tails.settle(&[entry(stream)], &[TAIL]);
+        for commit in [set, settle] {
+            let mut tails = Tails::default();
+            for number in 0..=Tails::LEN_MAX as u64 {
+                tails.find(StreamKey(number), || Ok(TAIL)).unwrap();
+                commit(&mut tails, StreamKey(number));
+                assert!(tails.0.len() <= Tails::LEN_MAX);
+            }
+            assert_eq!(tails.0.len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_closed_stream_is_let_go_of_and_an_open_one_kept() {
+        let (open, closed) = (StreamKey(1), StreamKey(2));
+        let end = Tail { is_closed: true, ..TAIL };
+        let mut tails = Tails::default();
+        for stream in [open, closed] {
+            tails.find(stream, || Ok(TAIL)).unwrap();
+        }
+        tails.settle(&[entry(open), entry(closed)], &[TAIL, end]);
+        assert_eq!((tails.get(open), tails.get(closed)), (Some(TAIL), None));
+        tails.set(open, end);
+        assert_eq!(tails.get(open), None);
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use everstream_log::{Durability, Error, ProducerId, StreamKey};
+use everstream_log::{Durability, Entry, Error, ProducerId, StreamKey};
 use fjall::PersistMode;
 
 use crate::batch::Batch;
@@ -20,9 +20,7 @@ use crate::folder::Folder;
 use crate::group::Group;
 use crate::journal::Journal;
 use crate::keyspace::counters::{self, Counters};
-use crate::pending::Staged;
 use crate::store::Store;
-use crate::stream_map::StreamMap;
 use crate::tail::{Tail, Tails};
 
 /// Owned by whoever holds its lock, which is also the order of all writes.
@@ -41,9 +39,9 @@ pub(crate) struct Writer {
     unweighed_bytes: usize,
     /// Where frames are made.
     frame: Vec<u8>,
-    /// Where the streams of the change under way end by now.
-    ends: StreamMap<Tail>,
-    /// The producers that it brings.
+    /// Where entries have their streams end, of [`Writer::append`].
+    ends: Vec<Tail>,
+    /// The producers that the change under way brings.
     newcomers: HashSet<(StreamKey, ProducerId)>,
 }
 
@@ -80,7 +78,7 @@ impl Writer {
             stream_count,
             unweighed_bytes: 0,
             frame: Vec::new(),
-            ends: StreamMap::default(),
+            ends: Vec::new(),
             newcomers: HashSet::new(),
         })
     }
@@ -113,10 +111,10 @@ impl Writer {
             group.batch.insert(&self.store.meta, counters::KEY, counters::ser(self.counters));
         }
         self.unweighed_bytes = self.unweighed_bytes.saturating_add(group.batch.bytes);
-        let Group { appends, batch, streams, deleted, .. } = group;
+        let Group { appends, ends, batch, streams, deleted, .. } = group;
         let written = self.write_appends(&appends).and_then(|()| self.write_rows(batch, &deleted));
         written.map_err(|error| self.refusal.begin(&error))?;
-        self.store.pending.apply(&appends);
+        self.store.pending.apply(&appends, &ends);
         for (stream, tail) in streams {
             match tail {
                 Some(tail) => self.tails.set(stream, tail),
@@ -124,15 +122,19 @@ impl Writer {
             }
         }
         self.stream_count.store(self.counters.streams, Ordering::Release);
-        if self.is_full() {
-            self.folder.begin(&self.store, &mut self.journal);
-        }
+        self.set_aside_if_full();
         Ok(())
     }
 
-    fn write_appends(&mut self, appends: &[Staged]) -> fjall::Result<()> {
+    fn set_aside_if_full(&mut self) {
+        if self.is_full() {
+            self.folder.begin(&self.store, &mut self.journal);
+        }
+    }
+
+    fn write_appends(&mut self, appends: &[Entry]) -> fjall::Result<()> {
         let Some(journal) = self.journal.as_mut().filter(|_| !appends.is_empty()) else { return Ok(()) };
-        journal.append(&mut self.frame, appends.iter().map(|staged| &staged.entry))?;
+        journal.append(&mut self.frame, appends)?;
         if self.frame.capacity() > FRAME_BYTES_KEPT {
             self.frame = Vec::new();
         }

@@ -62,6 +62,7 @@ macro_rules! contract {
             offsets_are_dense
             an_entry_is_appended_whole
             several_entries_of_one_stream_fit_in_one_commit
+            a_commit_at_once_is_one_like_any_other
             a_commit_with_one_bad_entry_appends_nothing
             a_closed_stream_takes_no_more
             a_close_keeps_reason_time_and_detail

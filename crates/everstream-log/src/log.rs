@@ -114,6 +114,14 @@ pub struct Entry {
     pub sequencing: Option<Box<Sequencing>>,
 }
 
+impl Entry {
+    /// The sum of the lengths of its records' data.
+    #[must_use]
+    pub fn data_bytes(&self) -> u64 {
+        self.records.iter().map(|record| record.data.len() as u64).sum()
+    }
+}
+
 /// A stream as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamHead {
@@ -221,6 +229,18 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// `ReadOnly`, `Storage`: none of the entries is acknowledged, and the engine refuses every further write until it
     /// is reopened (so that nothing can be appended behind a hole).
     fn commit(&self, entries: Vec<Entry>) -> LogFuture<'_, ()>;
+
+    /// As [`Log::commit`], at once, if the engine can do so in microseconds: without a flush to the device, and without
+    /// waiting for anybody. Nothing when it cannot; then nothing has happened, and [`Log::commit`] is to be asked.
+    ///
+    /// The entries are lent, so that a caller makes the next ones in the same memory.
+    ///
+    /// # Errors
+    /// As [`Log::commit`].
+    fn commit_now(&self, entries: &[Entry]) -> Option<Result<(), Error>> {
+        let _ = entries;
+        None
+    }
 
     /// The offset after the last record of the entry that holds the record at `at`. What a fork has from its source is
     /// at an end at its base, in the middle of an entry or not.

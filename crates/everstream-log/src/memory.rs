@@ -74,6 +74,11 @@ impl Log for MemoryLog {
         self.run(move |state| state.commit(entries))
     }
 
+    fn commit_now(&self, entries: &[Entry]) -> Option<Result<(), Error>> {
+        let mut state = self.lock();
+        Some(state.check_open().and_then(|()| state.commit(entries.to_vec())))
+    }
+
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
         self.run(move |state| state.read(stream, from, limit))
     }

@@ -48,11 +48,7 @@ impl Journal {
 
     /// Writes the entries of one commit, in one write; `buffer` is where the frame is made. After an error the end of
     /// the file is unknown, and nothing must be written behind it.
-    pub(crate) fn append<'a>(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        entries: impl ExactSizeIterator<Item = &'a Entry>,
-    ) -> io::Result<()> {
+    pub(crate) fn append(&mut self, buffer: &mut Vec<u8>, entries: &[Entry]) -> io::Result<()> {
         let place = Place { journal: self.number, position: self.position };
         ser(buffer, place, self.is_synced, entries);
         if u32::try_from(buffer.len()).is_err() {

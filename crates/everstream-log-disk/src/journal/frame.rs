@@ -42,17 +42,12 @@ pub(crate) struct Scan {
 }
 
 /// Writes a frame into `buffer`, which is cleared first.
-pub(super) fn ser<'a>(
-    buffer: &mut Vec<u8>,
-    place: Place,
-    is_synced: bool,
-    entries: impl ExactSizeIterator<Item = &'a Entry>,
-) {
+pub(super) fn ser(buffer: &mut Vec<u8>, place: Place, is_synced: bool, entries: &[Entry]) {
     buffer.clear();
     buffer.resize(HEAD_BYTES, 0);
     buffer.push(if is_synced { SYNCED } else { 0 });
     put_varint(buffer, entries.len() as u64);
-    entries.for_each(|entry| entry::put(buffer, entry));
+    entries.iter().for_each(|entry| entry::put(buffer, entry));
     let Some((head, content)) = buffer.split_first_chunk_mut::<HEAD_BYTES>() else { return };
     // What would be longer is refused before: `Journal::append` checks it.
     let len = u32::try_from(content.len()).unwrap_or(u32::MAX);

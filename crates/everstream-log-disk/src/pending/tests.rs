@@ -28,9 +28,8 @@ impl Rig {
         let records = (self.tail.next.0..).zip(lens).map(record).collect();
         let mut entry = Entry { stream: STREAM, first: self.tail.next, records, closure: None, sequencing: None };
         change(&mut entry);
-        let before = self.tail;
-        self.tail = before.behind(&entry);
-        self.pending.apply(&[Staged { entry, before, after: self.tail }]);
+        self.tail = self.tail.behind(&entry);
+        self.pending.apply(&[entry], &[self.tail]);
     }
 
     /// The offsets and lengths that a page from `from` on gets.

@@ -12,7 +12,6 @@ use crate::failure::describe;
 use crate::fold::fold_all;
 use crate::journal::{Scan, list, read, scan, sync_names};
 use crate::keyspace::stream_key;
-use crate::pending::Staged;
 use crate::store::Store;
 use crate::stream_map::StreamMap;
 use crate::tail::Tail;
@@ -109,7 +108,7 @@ fn apply(store: &Store, entry: Entry, before: Tail) -> Result<Tail, Error> {
     {
         after.producers = before.producers.saturating_add(1);
     }
-    store.pending.apply(&[Staged { entry, before, after }]);
+    store.pending.apply(&[entry], &[after]);
     Ok(after)
 }
 

@@ -46,6 +46,27 @@ pub async fn several_entries_of_one_stream_fit_in_one_commit(place: impl Place) 
     assert!(head(&*log, "2").await.closure.is_none());
 }
 
+/// Several entries of a stream, its close and a bad entry among them, in either way of committing by turns.
+pub async fn a_commit_at_once_is_one_like_any_other(place: impl Place) {
+    let log = place.open().await;
+    let (one, two) = (ok(log.create(stream("1")).await).key, ok(log.create(stream("2")).await).key);
+    ok(commit(&*log, vec![entry(one, 0, &["a"]), entry(two, 0, &["x"]), entry(one, 1, &["b", "c"])]).await);
+    ok(log.commit(vec![entry(one, 3, &["d"])]).await);
+    let behind_its_own_close = vec![closing(entry(one, 4, &["e"]), CloseReason::Stopped), entry(one, 5, &["f"])];
+    refused(commit(&*log, behind_its_own_close).await, ErrorKind::StreamClosed);
+    let one_is_misplaced = vec![entry(one, 4, &["e"]), entry(two, 2, &["y"])];
+    refused(commit(&*log, one_is_misplaced).await, ErrorKind::OffsetBeyondTail);
+    ok(commit(&*log, vec![closing(entry(one, 4, &["e"]), CloseReason::Completed), entry(two, 1, &["y"])]).await);
+    refused(commit(&*log, vec![entry(one, 5, &["f"])]).await, ErrorKind::StreamClosed);
+    ok(commit(&*log, Vec::new()).await);
+    assert_eq!(texts(&all(&*log, one).await), ["a", "b", "c", "d", "e"]);
+    assert_eq!(texts(&all(&*log, two).await), ["x", "y"]);
+    ok(log.delete(&name("2"), two).await);
+    refused(commit(&*log, vec![entry(two, 2, &["z"])]).await, ErrorKind::StreamNotFound);
+    ok(log.close().await);
+    refused(commit(&*log, Vec::new()).await, ErrorKind::ReadOnly);
+}
+
 /// A wrong start refuses the whole call and leaves the engine ready.
 pub async fn a_commit_with_one_bad_entry_appends_nothing(place: impl Place) {
     let log = place.open().await;

@@ -145,6 +145,14 @@ pub(super) fn at_position(mut entry: Entry, text: &str) -> Entry {
     entry
 }
 
+/// Commits as a hub does: at once if the engine can.
+pub(super) async fn commit(log: &dyn Log, entries: Vec<Entry>) -> Result<(), Error> {
+    match log.commit_now(&entries) {
+        Some(outcome) => outcome,
+        None => log.commit(entries).await,
+    }
+}
+
 /// The stream as it stands, which must be there.
 pub(super) async fn head(log: &dyn Log, text: &str) -> StreamHead {
     some(ok(log.open(&name(text)).await))

@@ -25,7 +25,7 @@ fn full() -> Entry {
 
 fn frame(journal: u64, position: usize, entries: &[Entry]) -> Vec<u8> {
     let mut buffer = b"left over from the last frame".to_vec();
-    ser(&mut buffer, Place { journal, position: position as u64 }, true, entries.iter());
+    ser(&mut buffer, Place { journal, position: position as u64 }, true, entries);
     buffer
 }
 

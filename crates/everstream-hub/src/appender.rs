@@ -36,7 +36,6 @@ impl Appender {
     pub async fn append(&mut self, append: Append) -> Result<(), Error> {
         self.stream.check(&append)?;
         self.settled().await?;
-        self.stream.touch();
         let reply = Reply::Noted(self.receipt.begin());
         let command = Command::Append { live: Arc::clone(&self.stream.live), append, ticket: None, reply };
         self.stream.live.home.order(command).await

@@ -22,17 +22,12 @@ pub(crate) fn encode_frames<'a>(
     let size = records.clone().map(|data| data.len() + FRAME_OVERHEAD).sum();
     let mut buffer = Vec::with_capacity(size);
     let mut next = first;
-    let mut encode = |data: &Bytes, buffer: &mut Vec<u8>| {
+    let encode = |data: &Bytes| {
         next = next.plus(1);
-        encode_frame(buffer, kind, EventId::new(epoch, next), data);
+        encode_frame(&mut buffer, kind, EventId::new(epoch, next), data);
         buffer.len()
     };
-    // A token comes alone as a rule.
-    if let (Some(data), Some(1)) = (records.clone().next(), records.size_hint().1) {
-        encode(data, &mut buffer);
-        return frames.extend([Bytes::from(buffer)]);
-    }
-    let ends: Vec<usize> = records.map(|data| encode(data, &mut buffer)).collect();
+    let ends: Vec<usize> = records.map(encode).collect();
     let mut rest = Bytes::from(buffer);
     let mut start = 0;
     frames.extend(ends.into_iter().map(|end| {
@@ -40,6 +35,13 @@ pub(crate) fn encode_frames<'a>(
         start = end;
         frame
     }));
+}
+
+/// The frame of one record, whose id is `id`.
+pub(crate) fn frame_of(kind: ContentKind, id: EventId, data: &[u8]) -> Bytes {
+    let mut buffer = Vec::with_capacity(data.len() + FRAME_OVERHEAD);
+    encode_frame(&mut buffer, kind, id, data);
+    buffer.into()
 }
 
 fn encode_frame(out: &mut Vec<u8>, kind: ContentKind, id: EventId, data: &[u8]) {

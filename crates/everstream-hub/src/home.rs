@@ -35,10 +35,15 @@ impl Home {
 
     /// Spawns a writer and an alarm on the current runtime.
     pub(crate) fn here(shared: &Arc<Shared>) -> Self {
-        let commands_max = shared.config.queued_appends_max;
-        let (sender, commands) = mpsc::channel(commands_max);
-        let writer = Writer::new(Arc::clone(&shared.log), Arc::clone(&shared.clock), &shared.config, commands);
-        shared.tasks.spawn_service(|ended| writer.run(commands_max, ended));
+        let (sender, commands) = mpsc::channel(shared.config.queued_appends_max);
+        let writer = Writer {
+            log: Arc::clone(&shared.log),
+            clock: Arc::clone(&shared.clock),
+            config: shared.config.clone(),
+            tasks: shared.tasks.clone(),
+            commands,
+        };
+        shared.tasks.spawn_service(|ended| writer.run(ended));
         let alarm = Arc::new(Alarm::default());
         shared.tasks.spawn_service(|ended| Arc::clone(&alarm).run(ended));
         Self { writer: sender, alarm }

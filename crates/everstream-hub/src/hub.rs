@@ -11,7 +11,7 @@ use crate::home::Home;
 use crate::live_stream::LiveStream;
 use crate::registry::{Known, Registry};
 use crate::stream::{Append, Close, End};
-use crate::writer::Command;
+use crate::writer::{Command, Removal};
 use crate::{Error, ErrorKind, HubConfig, Stream, Tasks};
 
 /// How often a creation or a load starts over because the name changed hands meanwhile. Every further round needs
@@ -78,7 +78,7 @@ impl Hub {
                 continue;
             }
             let now = self.shared.clock.now();
-            if self.shared.has_expired(&live, now) {
+            if live.has_expired(now, &self.shared.config) {
                 self.remove(live, End::Expired).await?;
                 continue;
             }
@@ -117,12 +117,15 @@ impl Hub {
         self.remove(stream.live, End::Deleted).await
     }
 
+    /// Takes a stream out, unless it is to go because it has expired and has been used meanwhile.
     pub(crate) async fn remove(&self, live: Arc<LiveStream>, end: End) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Remove { live: Arc::clone(&live), end, reply };
         live.home.order(command).await?;
-        answer.await.map_err(|_| Error::draining())??;
-        self.shared.registry.remove(&live);
+        match answer.await.map_err(|_| Error::draining())?? {
+            Removal::Gone => self.shared.registry.remove(&live),
+            Removal::Spared => {}
+        }
         Ok(())
     }
 
@@ -202,26 +205,9 @@ impl Shared {
         })
     }
 
-    /// A stream that is watched is in use, however long it has been silent.
-    pub(crate) fn has_expired(&self, live: &LiveStream, now: Timestamp) -> bool {
-        let is_in_use = || live.idle_ttl(&self.config).is_some() && live.subscribers() > 0;
-        live.deadline.has_passed(now) && !is_in_use()
-    }
-
-    /// Use keeps a stream alive. The log learns of it only now and then, so that a read costs no write.
-    pub(crate) fn touch(self: &Arc<Self>, live: &Arc<LiveStream>) {
-        let now = self.clock.now();
-        live.used_ms.store(now.0, Ordering::Relaxed);
-        let Some(ttl) = live.idle_ttl(&self.config) else { return };
-        if !live.deadline.extend(now.plus(ttl), ttl / 8) {
-            return;
-        }
-        let (shared, live) = (Arc::clone(self), Arc::clone(live));
-        self.tasks.spawn(async move {
-            if let Err(error) = shared.log.touch(live.key, live.deadline.get()).await {
-                tracing::warn!(stream = %live.name, %error, "the new expiry of a stream was not stored");
-            }
-        });
+    /// The stream is read, or watched; of an append the writer says so.
+    pub(crate) fn touch(&self, live: &Arc<LiveStream>) {
+        live.touch(self.clock.now(), &self.config, &self.log, &self.tasks);
     }
 }
 

@@ -4,7 +4,7 @@
 //! interrupt. A subscriber is an offset and a waker: there is no queue per subscriber, and one that falls behind the
 //! ring of recent frames reads the log at its own pace. The hub knows no HTTP.
 //!
-//! Follow one event: [`Stream::append`] → `writer::Writer::round` → [`everstream_log::Log::commit`] →
+//! Follow one event: [`Stream::append`] → `writer::Writer::finish` → [`everstream_log::Log::commit_now`] →
 //! `live_stream::LiveStream::publish` → [`Subscription::poll_next`].
 #![warn(missing_docs)]
 

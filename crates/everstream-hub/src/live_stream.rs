@@ -3,14 +3,15 @@
 pub(crate) mod sequence;
 mod state;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_log::{
-    Entry, Epoch, Expiry, ForkedFrom, NewRecord, Offset, Settings, StreamHead, StreamKey, StreamName, Timestamp,
+    Closure, Entry, Epoch, Expiry, ForkedFrom, Log, NewRecord, Offset, Sequencing, Settings, StreamHead, StreamKey,
+    StreamName, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -21,8 +22,8 @@ use crate::deadline::Deadline;
 use crate::home::Home;
 use crate::producer::Seats;
 use crate::resume::Held;
-use crate::stream::{Append, Appended, End};
-use crate::{ContentKind, Error, ErrorKind, HubConfig};
+use crate::stream::{Append, End};
+use crate::{ContentKind, Error, ErrorKind, HubConfig, Tasks};
 
 /// A stream in memory. Shared by its handles, subscriptions and the commands under way; the registry lets go of it when
 /// nobody else holds it.
@@ -62,10 +63,21 @@ pub(crate) struct Place {
 }
 
 /// The records of an append as they go over the wire, in the forms that somebody takes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Frames {
-    pub(crate) each: Option<Vec<Bytes>>,
+    pub(crate) each: InFrames,
     pub(crate) batch: Option<BatchFrame>,
+}
+
+/// A frame for each record.
+#[derive(Debug)]
+pub(crate) enum InFrames {
+    /// Nobody takes them.
+    Untaken,
+    /// Of the only record: a token comes alone as a rule, and takes no vector.
+    One(Bytes),
+    /// Of all records, in order.
+    Each(Vec<Bytes>),
 }
 
 /// What a subscription at some offset finds.
@@ -216,11 +228,11 @@ impl LiveStream {
     }
 
     /// Gives an append its place behind everything planned before it.
-    pub(crate) fn plan(&self, append: &Append, bytes_max: u64) -> Result<Place, Error> {
+    pub(crate) fn plan(&self, append: &Append, config: &HubConfig) -> Result<Place, Error> {
         let mut state = self.state();
         self.check_there(&state)?;
         self.check_open(&state)?;
-        self.place(&mut state, append, bytes_max)
+        self.place(&mut state, append, config.stream_bytes_max)
     }
 
     fn check_there(&self, state: &State) -> Result<(), Error> {
@@ -258,10 +270,16 @@ impl LiveStream {
     }
 
     /// The entry of an append at `first`.
-    pub(crate) fn entry(&self, append: Append, first: Offset, now: Timestamp) -> Entry {
+    pub(crate) fn entry(
+        &self,
+        append: Append,
+        first: Offset,
+        now: Timestamp,
+        sequencing: Option<Box<Sequencing>>,
+    ) -> Entry {
         let records = append.records.into_iter().map(|data| NewRecord { time: now, data }).collect();
         let closure = append.close.map(|close| close.at(now));
-        Entry { stream: self.key, first, records, closure, sequencing: None }
+        Entry { stream: self.key, first, records, closure, sequencing }
     }
 
     /// Forgets what was planned and not acknowledged, after a failed commit.
@@ -271,24 +289,24 @@ impl LiveStream {
     }
 
     /// Makes acknowledged records visible and wakes who waits. Cannot fail or wait.
-    pub(crate) fn publish(&self, appended: &Appended, frames: Frames, bytes: u64) {
+    pub(crate) fn publish(&self, place: &Place, frames: Frames, closure: Option<&Closure>) {
         let mut state = self.state();
-        let tail = appended.next;
+        let Place { first, next: tail, bytes, .. } = *place;
         state.give_up_taken();
         match frames.each {
-            Some(frames) => frames.into_iter().for_each(|frame| state.ring.push(frame)),
-            None if tail > appended.first => state.ring.skip_to(tail),
-            None => {}
+            InFrames::One(frame) => state.ring.push(frame),
+            InFrames::Each(frames) => frames.into_iter().for_each(|frame| state.ring.push(frame)),
+            InFrames::Untaken if tail > first => state.ring.skip_to(tail),
+            InFrames::Untaken => {}
         }
-        if let Some(batches) = state.batches.as_mut().filter(|_| tail > appended.first) {
+        if let Some(batches) = state.batches.as_mut().filter(|_| tail > first) {
             batches.push(frames.batch, tail);
         }
         state.bytes += bytes;
-        let ends = appended.closure.is_some();
-        if let Some(closure) = appended.closure.clone() {
-            state.end = Some(End::Closed(closure));
+        if let Some(closure) = closure {
+            state.end = Some(End::Closed(closure.clone()));
         }
-        self.wake(state, ends);
+        self.wake(state, closure.is_some());
     }
 
     /// The stream is gone: whoever reads it learns so at once.
@@ -335,6 +353,27 @@ impl LiveStream {
     pub(crate) fn snapshot(&self) -> (Offset, Offset, u64, Option<End>, usize) {
         let state = self.state();
         (state.first, state.ring.tail(), state.bytes, state.end.clone(), state.subscribers)
+    }
+
+    /// Use keeps a stream alive. The log learns of it only now and then, so that a use costs no write.
+    pub(crate) fn touch(self: &Arc<Self>, now: Timestamp, config: &HubConfig, log: &Arc<dyn Log>, tasks: &Tasks) {
+        self.used_ms.store(now.0, Ordering::Relaxed);
+        let Some(ttl) = self.idle_ttl(config) else { return };
+        if !self.deadline.extend(now.plus(ttl), ttl / 8) {
+            return;
+        }
+        let (live, log) = (Arc::clone(self), Arc::clone(log));
+        tasks.spawn(async move {
+            if let Err(error) = log.touch(live.key, live.deadline.get()).await {
+                tracing::warn!(stream = %live.name, %error, "the new expiry of a stream was not stored");
+            }
+        });
+    }
+
+    /// A stream that is watched is in use, however long it has been silent.
+    pub(crate) fn has_expired(&self, now: Timestamp, config: &HubConfig) -> bool {
+        let is_in_use = || self.idle_ttl(config).is_some() && self.subscribers() > 0;
+        self.deadline.has_passed(now) && !is_in_use()
     }
 
     /// How long this stream may stay unused, if it is there and use keeps it alive.

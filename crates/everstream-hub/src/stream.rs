@@ -232,7 +232,6 @@ impl Stream {
 
     async fn settle(&self, append: Append, ticket: Option<Box<Ticket>>) -> Result<Sequenced, Error> {
         self.check(&append)?;
-        self.touch();
         let (reply, answer) = oneshot::channel();
         let command = Command::Append { live: Arc::clone(&self.live), append, ticket, reply: Reply::Awaited(reply) };
         self.live.home.order(command).await?;

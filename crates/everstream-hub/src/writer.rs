@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everstream_log::{Clock, Entry, Log, Sequencing, Timestamp};
+use everstream_log::{Clock, Closure, Entry, Log, Sequencing, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::Batch;
-use crate::frame::encode_frames;
+use crate::dormant::Dormant;
+use crate::frame::{encode_frames, frame_of};
 use crate::live_stream::sequence::{Planning, Pledge, Ticket};
-use crate::live_stream::{Frames, LiveStream, Place};
+use crate::live_stream::{Frames, InFrames, LiveStream, Place};
 use crate::producer::Seat;
 use crate::receipt::Reply;
 use crate::stream::{Append, Appended, End, Sequenced};
-use crate::{Error, HubConfig};
+use crate::{Error, EventId, HubConfig, Tasks};
 
 /// What a writer is asked to do. Whoever sends one has decided: a sender that goes away changes nothing.
 #[derive(Debug)]
@@ -22,7 +23,16 @@ pub(crate) enum Command {
     /// Append to a stream.
     Append { live: Arc<LiveStream>, append: Append, ticket: Option<Box<Ticket>>, reply: Reply },
     /// Take a stream out of the log, behind every append before it.
-    Remove { live: Arc<LiveStream>, end: End, reply: oneshot::Sender<Result<(), Error>> },
+    Remove { live: Arc<LiveStream>, end: End, reply: oneshot::Sender<Result<Removal, Error>> },
+}
+
+/// What became of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// The stream is gone.
+    Gone,
+    /// It was to go because its time was up, and has been used since.
+    Spared,
 }
 
 /// One task per runtime; it writes the streams that became live there. What one turn of the runtime brings becomes one
@@ -30,24 +40,17 @@ pub(crate) enum Command {
 pub(crate) struct Writer {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) bounds: Bounds,
-    pub(crate) closed_ttl: std::time::Duration,
+    pub(crate) config: HubConfig,
+    pub(crate) tasks: Tasks,
     pub(crate) commands: mpsc::Receiver<Command>,
-}
-
-/// What one stream may hold.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(crate) stream_bytes_max: u64,
-    pub(crate) producers_max: u64,
 }
 
 /// An append that has its place but is not acknowledged.
 struct Planned {
     live: Arc<LiveStream>,
+    place: Place,
     frames: Frames,
-    bytes: u64,
-    appended: Appended,
+    closure: Option<Box<Closure>>,
     /// Set when its publisher numbers it.
     pledge: Option<Box<Pledge>>,
     reply: Reply,
@@ -59,7 +62,8 @@ struct Echo {
     reply: Reply,
 }
 
-/// The appends of one commit.
+/// The appends of one commit. Its vectors are used again by the next.
+#[derive(Default)]
 struct Round {
     /// The time of its records: one look at the clock for all.
     now: Timestamp,
@@ -68,46 +72,45 @@ struct Round {
     echoes: Vec<Echo>,
 }
 
-impl Writer {
-    pub(crate) fn new(
-        log: Arc<dyn Log>,
-        clock: Arc<dyn Clock>,
-        config: &HubConfig,
-        commands: mpsc::Receiver<Command>,
-    ) -> Self {
-        let bounds =
-            Bounds { stream_bytes_max: config.stream_bytes_max, producers_max: config.producers_per_stream_max };
-        Self { log, clock, bounds, closed_ttl: config.closed_ttl, commands }
-    }
+/// A round whose vectors have room for more appends than this gives their memory back.
+const ROUND_KEPT_MAX: usize = 256;
 
+impl Writer {
     /// Runs until the process has ended all work, and answers whatever was asked before that.
-    pub(crate) async fn run(mut self, commands_max: usize, ended: CancellationToken) {
-        let mut commands = Vec::new();
+    pub(crate) async fn run(mut self, ended: CancellationToken) {
+        let (mut commands, mut round) = (Vec::new(), Round::default());
+        let mut ended = Dormant::new(Box::pin(ended.cancelled_owned()));
         loop {
             let received = tokio::select! {
                 biased;
-                received = self.commands.recv_many(&mut commands, commands_max) => received,
-                () = ended.cancelled() => 0,
+                received = self.commands.recv_many(&mut commands, self.config.queued_appends_max) => received,
+                () = &mut ended => 0,
             };
             if received == 0 {
                 return;
             }
-            self.obey(&mut commands).await;
+            self.obey(&mut commands, &mut round).await;
+            commands.shrink_to(ROUND_KEPT_MAX);
+            round.shrink();
         }
     }
 
-    async fn obey(&self, commands: &mut Vec<Command>) {
-        let mut round = Round::at(self.clock.now());
+    async fn obey(&self, commands: &mut Vec<Command>, round: &mut Round) {
+        round.now = self.clock.now();
         for command in commands.drain(..) {
             match command {
-                Command::Append { live, append, ticket: None, reply } => self.plan(&mut round, live, append, reply),
-                Command::Append { live, append, ticket: Some(ticket), reply } => {
-                    self.plan_sequenced(&mut round, live, append, *ticket, reply);
+                Command::Append { live, append, ticket, reply } => {
+                    live.touch(round.now, &self.config, &self.log, &self.tasks);
+                    match ticket {
+                        None => self.plan(round, live, append, reply),
+                        Some(ticket) => self.plan_sequenced(round, live, append, *ticket, reply),
+                    }
                 }
                 Command::Remove { live, end, reply } => {
-                    self.finish(std::mem::replace(&mut round, Round::at(self.clock.now()))).await;
+                    self.finish(round).await;
+                    round.now = self.clock.now();
                     // Whether the asker still listens is not our affair.
-                    let _ = reply.send(self.remove(&live, end).await);
+                    let _ = reply.send(self.remove(&live, end, round.now).await);
                 }
             }
         }
@@ -116,7 +119,7 @@ impl Writer {
 
     /// Gives an append its place in the round.
     fn plan(&self, round: &mut Round, live: Arc<LiveStream>, append: Append, reply: Reply) {
-        match live.plan(&append, self.bounds.stream_bytes_max) {
+        match live.plan(&append, &self.config) {
             Ok(place) => round.add(live, append, place, None, reply),
             Err(error) => reply.send(Err(error)),
         }
@@ -124,7 +127,7 @@ impl Writer {
 
     /// The same for an append that its publisher numbers.
     fn plan_sequenced(&self, round: &mut Round, live: Arc<LiveStream>, append: Append, ticket: Ticket, reply: Reply) {
-        match live.plan_sequenced(&append, ticket, &self.bounds) {
+        match live.plan_sequenced(&append, ticket, &self.config) {
             Ok(Planning::Placed(place, sequencing, pledge)) => {
                 round.add(live, append, place, Some((sequencing, pledge)), reply);
             }
@@ -134,38 +137,30 @@ impl Writer {
     }
 
     /// Persists, then publishes: the one place that makes records visible (invariant 2). It runs in the writer's task, so
-    /// that no dropped request can stop between the two.
-    async fn finish(&self, round: Round) {
-        let Round { entries, planned, echoes, .. } = round;
-        let committed = if entries.is_empty() { Ok(()) } else { self.log.commit(entries).await.map_err(Error::from) };
+    /// that no dropped request can stop between the two. Leaves the round empty.
+    async fn finish(&self, round: &mut Round) {
+        let committed = self.commit(&mut round.entries).await;
+        let mut closed = Vec::new();
         match &committed {
-            Ok(()) => {
-                for planned in planned {
-                    self.publish(planned).await;
-                }
-            }
-            Err(error) => {
-                for planned in planned {
-                    planned.forget(error);
-                }
-            }
+            Ok(()) => closed.extend(round.planned.drain(..).filter_map(Planned::publish)),
+            Err(error) => round.planned.drain(..).for_each(|planned| planned.forget(error)),
         }
-        for echo in echoes {
-            echo.answer(&committed);
+        round.echoes.drain(..).for_each(|echo| echo.answer(&committed));
+        for live in closed {
+            self.keep_closed(&live).await;
         }
     }
 
-    async fn publish(&self, planned: Planned) {
-        let Planned { live, frames, bytes, appended, pledge, reply } = planned;
-        let is_closed = appended.closure.is_some();
-        live.publish(&appended, frames, bytes);
-        if let Some(pledge) = pledge {
-            live.redeem(*pledge);
+    async fn commit(&self, entries: &mut Vec<Entry>) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
         }
-        reply.send(Ok(Sequenced::Accepted(appended)));
-        if is_closed {
-            self.keep_closed(&live).await;
-        }
+        let committed = match self.log.commit_now(entries) {
+            Some(committed) => committed,
+            None => self.log.commit(std::mem::take(entries)).await,
+        };
+        entries.clear();
+        Ok(committed?)
     }
 
     /// A closed stream without an expiry of its own is kept for the configured time.
@@ -173,28 +168,29 @@ impl Writer {
         if live.settings.expiry != everstream_log::Expiry::Never {
             return;
         }
-        let expires_at = (!self.closed_ttl.is_zero()).then(|| self.clock.now().plus(self.closed_ttl));
+        let ttl = self.config.closed_ttl;
+        let expires_at = (!ttl.is_zero()).then(|| self.clock.now().plus(ttl));
         live.deadline.set(expires_at);
         if let Err(error) = self.log.touch(live.key, expires_at).await {
             tracing::warn!(stream = %live.name, %error, "the expiry of a closed stream was not stored");
         }
     }
 
-    async fn remove(&self, live: &LiveStream, end: End) -> Result<(), Error> {
+    /// Says whether the stream is gone: one that was found expired may have been appended to since.
+    async fn remove(&self, live: &LiveStream, end: End, now: Timestamp) -> Result<Removal, Error> {
         if live.is_gone() {
-            return Ok(());
+            return Ok(Removal::Gone);
+        }
+        if end == End::Expired && !live.has_expired(now, &self.config) {
+            return Ok(Removal::Spared);
         }
         self.log.delete(&live.name, live.key).await?;
         live.vanish(end);
-        Ok(())
+        Ok(Removal::Gone)
     }
 }
 
 impl Round {
-    const fn at(now: Timestamp) -> Self {
-        Self { now, entries: Vec::new(), planned: Vec::new(), echoes: Vec::new() }
-    }
-
     fn add(
         &mut self,
         live: Arc<LiveStream>,
@@ -203,30 +199,51 @@ impl Round {
         numbered: Option<(Box<Sequencing>, Box<Pledge>)>,
         reply: Reply,
     ) {
-        let now = self.now;
-        let frames = frames(&live, &append.records, &place, now);
-        let Place { first, next, bytes, .. } = place;
+        let frames = frames(&live, &append.records, &place, self.now);
         let (sequencing, pledge) = numbered.unzip();
-        let entry = Entry { sequencing, ..live.entry(append, first, now) };
-        let appended = Appended { first, next, closure: entry.closure.clone() };
+        let entry = live.entry(append, place.first, self.now, sequencing);
+        let closure = entry.closure.clone().map(Box::new);
         self.entries.push(entry);
-        self.planned.push(Planned { live, frames, bytes, appended, pledge, reply });
+        self.planned.push(Planned { live, place, frames, closure, pledge, reply });
+    }
+
+    fn shrink(&mut self) {
+        self.entries.shrink_to(ROUND_KEPT_MAX);
+        self.planned.shrink_to(ROUND_KEPT_MAX);
+        self.echoes.shrink_to(ROUND_KEPT_MAX);
     }
 }
 
 /// The records in the forms that somebody takes.
 fn frames(live: &LiveStream, records: &[Bytes], place: &Place, now: Timestamp) -> Frames {
     let LiveStream { content, epoch, .. } = *live;
-    let each = place.wants_frames.then(|| {
-        let mut frames = Vec::with_capacity(records.len());
-        encode_frames(content, epoch, place.first, records.iter(), &mut frames);
-        frames
-    });
+    let each = match records {
+        _ if !place.wants_frames => InFrames::Untaken,
+        [record] => InFrames::One(frame_of(content, EventId::new(epoch, place.next), record)),
+        _ => {
+            let mut frames = Vec::with_capacity(records.len());
+            encode_frames(content, epoch, place.first, records.iter(), &mut frames);
+            InFrames::Each(frames)
+        }
+    };
     let batch = place.encode_batch.map(|encode| encode(&Batch { content, epoch, records, next: place.next, now }));
     Frames { each, batch }
 }
 
 impl Planned {
+    /// It is acknowledged. Returns its stream if that is closed with it.
+    fn publish(self) -> Option<Arc<LiveStream>> {
+        let Self { live, place, frames, closure, pledge, reply } = self;
+        live.publish(&place, frames, closure.as_deref());
+        if let Some(pledge) = pledge {
+            live.redeem(*pledge);
+        }
+        let closed = closure.is_some().then(|| Arc::clone(&live));
+        let Place { first, next, .. } = place;
+        reply.send(Ok(Sequenced::Accepted(Appended { first, next, closure: closure.map(|closure| *closure) })));
+        closed
+    }
+
     fn forget(self, error: &Error) {
         self.live.forget_plan();
         if let Some(pledge) = self.pledge {

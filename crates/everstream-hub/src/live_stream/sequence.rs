@@ -7,8 +7,7 @@ use everstream_log::{ProducerMark, ProducerState, Sequencing, StreamSeq, Verdict
 use super::{LiveStream, Place};
 use crate::producer::Seat;
 use crate::stream::Append;
-use crate::writer::Bounds;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, HubConfig};
 
 /// What a publisher says of its append's place, on the way to the writer.
 #[derive(Debug)]
@@ -39,7 +38,12 @@ pub(crate) enum Planning {
 impl LiveStream {
     /// As [`LiveStream::plan`], for an append with a ticket. What its producer had accepted already is answered as that,
     /// also by a stream that has closed since: it is no further append. Everything else a closed stream refuses.
-    pub(crate) fn plan_sequenced(&self, append: &Append, ticket: Ticket, bounds: &Bounds) -> Result<Planning, Error> {
+    pub(crate) fn plan_sequenced(
+        &self,
+        append: &Append,
+        ticket: Ticket,
+        config: &HubConfig,
+    ) -> Result<Planning, Error> {
         let Ticket { sequencing, seat } = ticket;
         let seated = seat.zip(sequencing.producer.as_ref());
         let verdict = match &seated {
@@ -59,11 +63,12 @@ impl LiveStream {
         self.check_stream_seq(state.plan.stream_seq.as_ref(), sequencing.stream_seq.as_ref())?;
         let is_new = seated.as_ref().is_some_and(|(seat, _)| seat.is_new());
         let producers = state.plan.producers + u64::from(is_new);
-        if producers > bounds.producers_max && is_new {
-            let context = format!("stream {} has had {} producers, as many as it may", self.name, bounds.producers_max);
+        let producers_max = config.producers_per_stream_max;
+        if producers > producers_max && is_new {
+            let context = format!("stream {} has had {producers_max} producers, as many as it may", self.name);
             return Err(Error::new(ErrorKind::ProducersFull, context));
         }
-        let place = self.place(&mut state, append, bounds.stream_bytes_max)?;
+        let place = self.place(&mut state, append, config.stream_bytes_max)?;
         state.plan.producers = producers;
         if let Some(seq) = &sequencing.stream_seq {
             state.plan.stream_seq = Some(seq.clone());

@@ -28,6 +28,20 @@ async fn use_keeps_a_stream_alive_and_disuse_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_append_on_its_way_keeps_a_stream_that_is_found_expired() {
+    let rig = Rig::new(config());
+    let stream = expiring(&rig, Expiry::Idle(TTL)).await;
+    rig.clock.advance(TTL);
+    let (name, records) = (name("s"), ["a"]);
+    let (appended, found, ()) = tokio::join!(append(&stream, &records), rig.hub.stream(&name), rig.hub.sweep());
+    assert_eq!((appended.unwrap().next, found.unwrap().state().tail), (Offset(1), Offset(1)));
+    rig.clock.advance(TTL - Duration::from_secs(1));
+    assert!(rig.hub.stream(&name).await.is_ok());
+    rig.clock.advance(Duration::from_secs(1));
+    assert_eq!(rig.hub.stream(&name).await.unwrap_err().kind(), ErrorKind::StreamNotFound);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watched_stream_does_not_expire_of_silence() {
     let rig = Rig::new(config());
     let stream = expiring(&rig, Expiry::Idle(TTL)).await;

@@ -195,6 +195,7 @@ impl Generator {
             origin: if self.rng.u8(0..3) == 0 { Origin::Relayed } else { Origin::Published },
             alias: (self.rng.u8(0..3) == 0).then(|| Self::aliases().swap_remove(self.rng.usize(0..ALIASES as usize))),
             annotation: Bytes::from(format!("made by {}", self.number)),
+            separator: self.rng.bool().then_some(b','),
         };
         let records = if self.rng.bool() { self.records() } else { Vec::new() };
         let closure = self.closure(10);

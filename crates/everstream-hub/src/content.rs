@@ -26,6 +26,16 @@ impl ContentKind {
             _ => Self::Binary,
         }
     }
+
+    /// What stands between the records where many are read as one body, for the log to keep ready.
+    #[must_use]
+    pub const fn separator(self) -> Option<u8> {
+        match self {
+            Self::Json => Some(b','),
+            // Events are read as they are by few, and each would be a byte longer.
+            Self::EventStream | Self::Text | Self::Binary => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +56,7 @@ mod tests {
             ("", ContentKind::Binary),
         ] {
             assert_eq!(ContentKind::of(text), kind, "{text}");
+            assert_eq!(kind.separator(), (kind == ContentKind::Json).then_some(b','), "{text}");
         }
     }
 }

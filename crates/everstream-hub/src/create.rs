@@ -10,7 +10,7 @@ use crate::hub::{ATTEMPTS_MAX, Shared, restless};
 use crate::live_stream::LiveStream;
 use crate::registry::Known;
 use crate::stream::Close;
-use crate::{Error, ErrorKind, Hub, Stream};
+use crate::{ContentKind, Error, ErrorKind, Hub, Stream};
 
 /// A stream to be made.
 #[derive(Debug, Clone)]
@@ -125,6 +125,7 @@ impl Hub {
                     origin: create.origin,
                     alias: create.alias.clone(),
                     annotation: create.annotation.clone(),
+                    separator: ContentKind::of(&create.content_type).separator(),
                 },
                 at: now,
                 expires_at: shared.first_deadline(create.expiry, create.close.is_some(), now),

@@ -63,6 +63,7 @@ fn stream(number: usize) -> Result<Create, Box<dyn Error>> {
             origin: Origin::Published,
             alias: None,
             annotation: Bytes::new(),
+            separator: None,
         },
         at: Timestamp(0),
         expires_at: None,

@@ -30,7 +30,7 @@ async fn main() {
     // Opened again, so that what comes now is in the journal alone; packed while it is open, as a killed process would
     // leave it.
     let log = DiskLog::open(&config).unwrap();
-    fixture_content::tell_last(&log).await;
+    fixture_content::tell_last(&log, DiskLog::FORMAT).await;
     pack(directory.path(), directory.path());
     log.close().await.unwrap();
 }

@@ -55,6 +55,7 @@ async fn fill(log: &DiskLog, called: &str, records: u64) -> Result<(StreamKey, D
             origin: Origin::Published,
             alias: None,
             annotation: Bytes::new(),
+            separator: None,
         },
         at: Timestamp(0),
         expires_at: None,

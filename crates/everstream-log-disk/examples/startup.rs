@@ -86,6 +86,7 @@ fn answer(number: usize) -> Result<Create, Box<dyn Error>> {
             origin: Origin::Relayed,
             alias: None,
             annotation: Bytes::from_static(b"{\"dialect\":\"openai-chat\"}"),
+            separator: None,
         },
         at: NOW,
         expires_at: Some(NOW.plus(Duration::from_secs(3_600))),

@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 use everstream_log::{Error, ErrorKind};
 
-/// The format this version writes, and the newest it reads. Format 1 had no producers: an opening by this version makes
-/// it the present one, since an older one would take a producer's retry for a new append. Format 2 had no journal of
-/// appends, and rows of one entry each: an older version would miss what is in the one and refuse the others.
-pub(crate) const FORMAT: u32 = 3;
+/// The format this version writes, and the newest it reads: an opening makes an older one this one, since a version that
+/// knows no newer one would misread it. Format 1 had no producers, whose retries would be taken for new appends. Format 2
+/// had no journal of appends, which would be missed, and rows of one entry each. Format 3 had no separators in rows, which
+/// would be taken for damaged.
+pub(crate) const FORMAT: u32 = 4;
 
 const LOCK_FILE: &str = "LOCK";
 /// The content of `LOCK` after an orderly end.

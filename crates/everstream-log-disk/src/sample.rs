@@ -25,6 +25,13 @@ pub(crate) fn relayed(name: &str) -> Change {
     Change::Create(Box::new(Create { settings, ..stream }))
 }
 
+/// A stream with a separator.
+pub(crate) fn separated(name: &str) -> Change {
+    let stream = stream(name);
+    let settings = Settings { separator: Some(b','), ..stream.settings.clone() };
+    Change::Create(Box::new(Create { settings, ..stream }))
+}
+
 pub(crate) fn fork(name: &str, source: StreamKey, base: u64) -> Change {
     let fork = Fork { source, base: Offset(base), cut: None, point: ForkPoint::default() };
     Change::Create(Box::new(Create { fork: Some(fork), ..stream(name) }))
@@ -41,6 +48,7 @@ fn stream(name: &str) -> Create {
         origin: Origin::Published,
         alias: None,
         annotation: Bytes::new(),
+        separator: None,
     };
     Create {
         name: StreamName::parse(name).unwrap(),

@@ -16,6 +16,8 @@ pub(crate) struct Tail {
     pub(crate) is_relay: bool,
     /// How many producers have appended to it.
     pub(crate) producers: u64,
+    /// What its rows have behind each record.
+    pub(crate) separator: Option<u8>,
 }
 
 impl Tail {
@@ -27,15 +29,16 @@ impl Tail {
         }
         let row = store.living(stream)?;
         let is_relay = row.settings.origin == Origin::Relayed;
+        let separator = row.settings.separator;
         let producers = store.producer_count(stream)?;
         Ok(match store.last_run(stream)? {
             None => {
                 let (next, bytes) = row.own_start();
-                Self { next, bytes, is_closed: false, is_relay, producers }
+                Self { next, bytes, is_closed: false, is_relay, producers, separator }
             }
             Some(run) => {
                 let is_closed = run.closure.is_some();
-                Self { next: run.next(), bytes: run.bytes_after(), is_closed, is_relay, producers }
+                Self { next: run.next(), bytes: run.bytes_after(), is_closed, is_relay, producers, separator }
             }
         })
     }
@@ -118,7 +121,8 @@ impl Tails {
 mod tests {
     use super::*;
 
-    const TAIL: Tail = Tail { next: Offset(1), bytes: 1, is_closed: false, is_relay: false, producers: 0 };
+    const TAIL: Tail =
+        Tail { next: Offset(1), bytes: 1, is_closed: false, is_relay: false, producers: 0, separator: None };
 
     fn entry(stream: StreamKey) -> Entry {
         Entry { stream, first: Offset(1), records: Vec::new(), closure: None, sequencing: None }

@@ -16,13 +16,13 @@ mod producer;
 mod random;
 mod read;
 mod reopen;
+mod run;
 mod sample;
 mod tombstone;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use self::read::each;
 use crate::Log;
 
 pub use append::*;
@@ -33,6 +33,7 @@ pub use producer::*;
 pub use random::*;
 pub use read::*;
 pub use reopen::*;
+pub use run::*;
 pub use tombstone::*;
 
 /// How many streams the engine of a [`Place`] must take, and not one more.
@@ -71,6 +72,7 @@ macro_rules! contract {
             many_streams_grow_side_by_side
             a_read_starts_anywhere_and_is_empty_at_the_tail
             what_is_made_of_a_read_is_made_of_its_records
+            a_separator_stands_behind_each_record_of_a_run_or_nowhere
             a_read_stops_at_its_limits_but_returns_one_record
             a_read_beyond_the_tail_is_refused
             records_keep_their_bytes_and_times

@@ -64,6 +64,9 @@ pub struct Settings {
     pub alias: Option<Alias>,
     /// What the creator wants back from [`Log::open`], opaque to the log.
     pub annotation: Bytes,
+    /// The byte that its readers put between its records. An engine may keep it behind each of them, so that many are
+    /// handed out with it ([`RecordRun::separator`]); it is in no record, and no length, count or limit has it.
+    pub separator: Option<u8>,
 }
 
 /// A stream to be made, with its first append (which may be empty and may close it), in one atomic step.
@@ -263,7 +266,7 @@ pub trait Log: fmt::Debug + Send + Sync + 'static {
     /// As [`Log::read`].
     fn read_with(&self, stream: StreamKey, from: Offset, limit: ReadLimit, make: MakeOfRecords) -> LogFuture<'_, ()> {
         Box::pin(async move {
-            make(RecordRun::of(&self.read(stream, from, limit).await?).into_iter().collect());
+            make(RecordRun::of(&self.read(stream, from, limit).await?, None).into_iter().collect());
             Ok(())
         })
     }

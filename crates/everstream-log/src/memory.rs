@@ -9,8 +9,8 @@ mod stream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Alias, Create, Durability, Entry, Error, Health, Log, LogFuture, Offset, ProducerId, ProducerState, ReadLimit,
-    Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
+    Alias, Create, Durability, Entry, Error, Health, Log, LogFuture, MakeOfRecords, Offset, ProducerId, ProducerState,
+    ReadLimit, Record, RecordRun, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
 };
 
 use state::State;
@@ -81,6 +81,19 @@ impl Log for MemoryLog {
 
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
         self.run(move |state| state.read(stream, from, limit))
+    }
+
+    fn read_with(&self, stream: StreamKey, from: Offset, limit: ReadLimit, make: MakeOfRecords) -> LogFuture<'_, ()> {
+        Box::pin(async move {
+            let read = self.run(move |state| {
+                let records = state.read(stream, from, limit)?;
+                Ok((records, state.stream(stream)?.head.settings.separator))
+            });
+            // Not under the lock.
+            let (records, separator) = read.await?;
+            make(RecordRun::of(&records, separator).into_iter().collect());
+            Ok(())
+        })
     }
 
     fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {

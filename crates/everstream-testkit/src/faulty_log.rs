@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use everstream_log::{
-    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, Offset, ProducerId, ProducerState,
-    ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
+    Alias, Create, Durability, Entry, Error, ErrorKind, Health, Log, LogFuture, MakeOfRecords, Offset, ProducerId,
+    ProducerState, ReadLimit, Record, StreamHead, StreamKey, StreamName, Timestamp, Tombstone,
 };
 use tokio::sync::watch;
 
@@ -96,6 +96,13 @@ impl FaultyLog {
         let _ = self.acks.subscribe().wait_for(|acks| !acks.is_held).await;
         self.acks.send_modify(|acks| acks.waiting -= 1);
     }
+
+    fn admit_read(&self) -> Result<(), Error> {
+        if self.reads_fail.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Storage, "the read failed, as the test wants it"));
+        }
+        Ok(())
+    }
 }
 
 impl Log for FaultyLog {
@@ -134,10 +141,15 @@ impl Log for FaultyLog {
 
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
         Box::pin(async move {
-            if self.reads_fail.load(Ordering::SeqCst) {
-                return Err(Error::new(ErrorKind::Storage, "the read failed, as the test wants it"));
-            }
+            self.admit_read()?;
             self.inner.read(stream, from, limit).await
+        })
+    }
+
+    fn read_with(&self, stream: StreamKey, from: Offset, limit: ReadLimit, make: MakeOfRecords) -> LogFuture<'_, ()> {
+        Box::pin(async move {
+            self.admit_read()?;
+            self.inner.read_with(stream, from, limit, make).await
         })
     }
 
@@ -147,9 +159,7 @@ impl Log for FaultyLog {
 
     fn producer<'a>(&'a self, stream: StreamKey, id: &'a ProducerId) -> LogFuture<'a, Option<ProducerState>> {
         Box::pin(async move {
-            if self.reads_fail.load(Ordering::SeqCst) {
-                return Err(Error::new(ErrorKind::Storage, "the read failed, as the test wants it"));
-            }
+            self.admit_read()?;
             self.inner.producer(stream, id).await
         })
     }

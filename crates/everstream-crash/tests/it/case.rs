@@ -34,6 +34,7 @@ pub(crate) fn create(number: u64, epoch: &str) -> Operation {
         origin: Origin::Published,
         alias: None,
         annotation: Bytes::new(),
+        separator: None,
     };
     let (name, epoch) = (name(number), Epoch::parse(epoch).unwrap());
     let create = Create {

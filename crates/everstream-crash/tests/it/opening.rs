@@ -1,6 +1,9 @@
 //! A crash or a fault at every step of an opening that makes of what the store's journals hold a new journal, tables, and
 //! an empty journal in the end.
 
+use std::fs::File;
+use std::io::Write;
+
 use everstream_crash::{
     Crash, Fault, History, Image, Kind, Loss, Opening, Operation, Pace, Role, Stage, Step, Survival,
 };
@@ -55,6 +58,17 @@ impl Left {
         Self::by(&[(opening(durability), &made, Pace::Whole), (opening(durability), &produced, Pace::Steps(9))])
     }
 
+    /// The same in a directory of an older format, opened with so much memory that the store's worker has nothing to do.
+    fn of_format(self, format: u32) -> Self {
+        let stage = self.stage(1);
+        let mut file = File::create(stage.device().root().join("FORMAT")).unwrap();
+        writeln!(file, "everstream disk log, format {format}").unwrap();
+        file.sync_all().unwrap();
+        let image = stage.device().crash(Crash::Process);
+        stage.end();
+        Self { image, opening: roomy(self.opening.durability), ..self }
+    }
+
     fn history(&self) -> History {
         let mut history = History::new(self.opening.durability);
         self.operations.iter().for_each(|operation| history.acknowledged(operation.clone()));
@@ -97,8 +111,24 @@ impl Left {
         numbered.filter(|(_, (step, before))| is_due(step, *before)).map(|(number, _)| number).collect()
     }
 
+    /// The numbers of the steps that make the directory one of the present format, and of the one before them.
+    fn points_of_format(&self) -> Vec<u64> {
+        let mut stage = self.stage(0);
+        stage.open(&self.opening).unwrap();
+        let steps = stage.device().steps();
+        stage.end();
+        let is_format = |step: &Step| step.path.starts_with("FORMAT");
+        let first = steps.iter().position(is_format).unwrap();
+        let last = steps.iter().rposition(is_format).unwrap();
+        assert!(steps.iter().take(last + 2).all(|step| step.role == Role::Foreground));
+        (first as u64 - 1..=last as u64 + 1).collect()
+    }
+
     fn crash_everywhere(&self, crash: Crash) {
-        let points = self.points(|_| true);
+        self.crash_at(self.points(|_| true), crash);
+    }
+
+    fn crash_at(&self, points: Vec<u64>, crash: Crash) {
         println!("{crash:?}: {} crash points", points.len());
         for point in points {
             let mut stage = self.stage(point);
@@ -151,6 +181,14 @@ fn an_opening_cut_off_between_several_journals_and_one_loses_and_repeats_nothing
     let is_older = |step: &Step| step.kind == Kind::Remove && step.path.ends_with(".jnl");
     assert!(left.steps().iter().any(is_older), "there was one journal");
     [Crash::Process, Crash::Power(Survival::Some)].into_iter().for_each(|crash| left.crash_everywhere(crash));
+}
+
+#[test]
+fn an_opening_cut_off_while_it_changes_the_format_loses_and_repeats_nothing() {
+    let left = Left::in_one_journal(Durability::Fsync).of_format(3);
+    let points = left.points_of_format();
+    assert!(points.len() > 4, "a file made, written, synced and renamed: {points:?}");
+    [Crash::Process, Crash::Power(Survival::Some)].into_iter().for_each(|crash| left.crash_at(points.clone(), crash));
 }
 
 #[test]

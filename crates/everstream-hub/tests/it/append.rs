@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_hub::{Append, CreateStream, Delivery, ErrorKind, Stopped};
-use everstream_log::{CloseReason, Offset, ReadLimit};
+use everstream_log::{CloseReason, Offset, ReadLimit, RecordRun};
 
 use crate::rig::{Rig, append, close, config, drain, is_waiting, name, text};
 
@@ -41,6 +41,25 @@ async fn nobody_sees_a_record_before_it_is_acknowledged() {
     appending.await.unwrap().unwrap();
     assert!(matches!(subscription.next(&mut frames).await, Delivery::Frames));
     assert_eq!(text(&frames[0]), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_of_a_json_stream_end_with_the_separator_of_the_last_acknowledged_record() {
+    let rig = Rig::new(config());
+    let stream = rig.hub.create(CreateStream::new(name("s"), "application/json")).await.unwrap().stream;
+    append(&stream, &["1", "[2]"]).await.unwrap();
+    rig.log.hold_acks();
+    let appending = tokio::spawn({
+        let stream = stream.clone();
+        async move { append(&stream, &["3"]).await }
+    });
+    rig.log.until_waiting(1).await;
+    let data = |runs: Vec<RecordRun>| runs.iter().map(|run| run.data().to_vec()).collect::<Vec<_>>();
+    assert_eq!(stream.read_with(Offset::ZERO, ALL, data).await.unwrap(), [b"1,[2],"]);
+    rig.log.release_acks();
+    appending.await.unwrap().unwrap();
+    assert_eq!(stream.read_with(Offset(1), ALL, data).await.unwrap(), [b"[2],3,"]);
+    assert_eq!(stream.state().bytes, 5, "a separator is no part of a record");
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ fn an_empty_or_missing_directory_becomes_ours() {
     let path = place.path().join("a/b");
     complete(&path);
     assert!(Directory::claim(&path).unwrap().is_complete());
-    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "everstream disk log, format 3\n");
+    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "everstream disk log, format 4\n");
 }
 
 #[test]
@@ -65,24 +65,29 @@ fn an_interrupted_making_starts_again() {
 fn a_newer_format_is_refused_with_both_numbers() {
     let place = tempfile::tempdir().unwrap();
     complete(place.path());
-    fs::write(place.path().join("FORMAT"), "everstream disk log, format 4\n").unwrap();
+    fs::write(place.path().join("FORMAT"), "everstream disk log, format 5\n").unwrap();
     let said = refusal(place.path());
-    assert!(said.contains("is of format 4") && said.contains("up to format 3"), "{said}");
+    assert!(said.contains("is of format 5") && said.contains("up to format 4"), "{said}");
 }
 
 #[test]
 fn an_older_format_becomes_this_one_also_when_a_crash_came_between() {
     let place = tempfile::tempdir().unwrap();
     complete(place.path());
-    for left_by_a_crash in [false, true] {
-        fs::write(place.path().join("FORMAT"), "everstream disk log, format 1\n").unwrap();
-        if left_by_a_crash {
-            fs::write(place.path().join("FORMAT.new"), "everstr").unwrap();
+    let present = "everstream disk log, format 4\n";
+    for (older, left_by_a_crash) in
+        (1..FORMAT).flat_map(|older| [None, Some("everstr"), Some(present)].map(|left| (older, left)))
+    {
+        let older = format!("everstream disk log, format {older}\n");
+        fs::write(place.path().join("FORMAT"), &older).unwrap();
+        if let Some(left) = left_by_a_crash {
+            fs::write(place.path().join("FORMAT.new"), left).unwrap();
         }
         let mut directory = Directory::claim(place.path()).unwrap();
         assert!(directory.is_complete());
+        assert_eq!(fs::read_to_string(place.path().join("FORMAT")).unwrap(), older, "until the store was opened");
         directory.complete().unwrap();
-        assert_eq!(fs::read_to_string(place.path().join("FORMAT")).unwrap(), "everstream disk log, format 3\n");
+        assert_eq!(fs::read_to_string(place.path().join("FORMAT")).unwrap(), present);
         assert!(!place.path().join("FORMAT.new").exists());
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use everstream_log::{
-    CloseReason, Closure, Durability, Entry, NewRecord, Offset, ProducerId, ProducerMark, ReadLimit, Record,
+    CloseReason, Closure, Durability, Entry, NewRecord, Offset, ProducerId, ProducerMark, ReadLimit, Record, RecordRun,
     Sequencing, Timestamp,
 };
 use fjall::AbstractTree;
@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::change::Change;
 use crate::failure::Refusal;
+use crate::keyspace::record::{self, Mark};
 use crate::read;
-use crate::sample::{create, delete, relayed, writer};
+use crate::sample::{create, delete, fork, relayed, separated, writer};
 use crate::writer::Writer;
 
 /// A fold of this much gets a table of its own, in the store of these tests.
@@ -21,7 +22,7 @@ const LARGE: usize = 4_096;
 struct Rig {
     store: Arc<Store>,
     writer: Writer,
-    _place: TempDir,
+    place: TempDir,
 }
 
 impl Rig {
@@ -29,7 +30,7 @@ impl Rig {
         let place = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(place.path(), 1 << 20, 8 * LARGE as u64).unwrap());
         let (writer, _) = writer(&store, &Arc::new(Refusal::default()), Durability::Memory, place.path());
-        Self { store, writer, _place: place }
+        Self { store, writer, place }
     }
 
     fn change(&mut self, change: Change) {
@@ -52,6 +53,13 @@ impl Rig {
         let records: Vec<Record> = read::read(&self.store, StreamKey(stream), Offset::ZERO, limit).unwrap();
         assert!(records.iter().all(|record| record.data.iter().all(|byte| u64::from(*byte) == record.offset.0)));
         records.iter().map(|record| record.data.len()).collect()
+    }
+
+    /// What a long read hands out: the data of each run, and the bytes of its records.
+    fn runs(&self, stream: u64) -> Vec<(Vec<u8>, usize)> {
+        let limit = ReadLimit { records_max: usize::MAX, bytes_max: usize::MAX };
+        let runs: Vec<RecordRun> = read::read(&self.store, StreamKey(stream), Offset::ZERO, limit).unwrap();
+        runs.iter().map(|run| (run.data().to_vec(), run.bytes())).collect()
     }
 
     /// The tables of records, and the bytes of records that the store has in memory.
@@ -90,6 +98,52 @@ fn a_small_fold_waits_in_memory_for_more() {
     let (tables, bytes) = rig.tables();
     assert!(tables == 0 && bytes > 0, "{tables} tables, {bytes} bytes");
     assert_eq!(rig.lens(1), [LARGE - 1]);
+}
+
+#[test]
+fn rows_have_the_separator_of_their_stream_whichever_way_they_are_folded() {
+    for len in [1, LARGE] {
+        let mut rig = Rig::new();
+        rig.change(separated("a"));
+        rig.append(1, 0, len, |_| {});
+        rig.append(1, 1, 0, |_| {});
+        fold_all(&rig.store, None).unwrap();
+        rig.append(1, 2, 1, close);
+        assert_eq!(rig.tables().0, usize::from(len == LARGE));
+        let folded = [&*vec![0; len], b",,"].concat();
+        assert_eq!(rig.runs(1), [(folded, len), (b"\x02,".to_vec(), 1)]);
+        assert_eq!(rig.lens(1), [len, 0, 1]);
+        fold_all(&rig.store, None).unwrap();
+        let run = rig.store.last_run(StreamKey(1)).unwrap().unwrap();
+        assert_eq!((run.bytes_before, run.bytes_after()), (len as u64, len as u64 + 1));
+        assert!(run.closure.is_some());
+    }
+}
+
+#[test]
+fn rows_without_the_separator_are_read_beside_those_that_have_it() {
+    let mut rig = Rig::new();
+    rig.change(separated("a"));
+    let marks = [Mark::new(Timestamp(0), 1, true), Mark::new(Timestamp(1), 2, true)];
+    let row = record::ser(0, &marks, b"\0\x01\x01", None, None);
+    rig.store.records.insert(record::key(StreamKey(1), Offset::ZERO), row).unwrap();
+    // Another one, which does not know where the stream ended.
+    let refusal = Arc::new(Refusal::default());
+    (rig.writer, _) = writer(&rig.store, &refusal, Durability::Memory, rig.place.path());
+    rig.append(1, 2, 3, |_| {});
+    fold_all(&rig.store, None).unwrap();
+    rig.append(1, 3, 1, |_| {});
+    // Made of one that has some rows of either kind, at offsets within both; its own rows have none.
+    rig.change(fork("b", StreamKey(1), 1));
+    rig.change(fork("c", StreamKey(1), 3));
+    rig.append(3, 3, 2, |_| {});
+    let (old, new) = ((b"\0\x01\x01".to_vec(), 3), (b"\x02\x02\x02,".to_vec(), 3));
+    assert_eq!(rig.runs(1), [old.clone(), new.clone(), (b"\x03,".to_vec(), 1)]);
+    assert_eq!(rig.runs(2), [(b"\0".to_vec(), 1)]);
+    assert_eq!(rig.runs(3), [old, new, (b"\x03\x03".to_vec(), 2)]);
+    assert_eq!((rig.lens(1), rig.lens(3)), (vec![1, 2, 3, 1], vec![1, 2, 3, 2]));
+    let bytes_before = |stream| rig.store.stream(StreamKey(stream)).unwrap().unwrap().own_start().1;
+    assert_eq!((bytes_before(2), bytes_before(3)), (1, 6));
 }
 
 #[test]

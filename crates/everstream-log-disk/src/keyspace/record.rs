@@ -3,6 +3,8 @@
 //! A run holds entries of any size one after another; a large entry goes on in the next row, so that reading one record
 //! never costs more than [`RUN_BYTES_MAX`] or that record. A stream's last row says all that an append has to know.
 //!
+//! The rows of a stream with a separator have it behind each record, so that many records are read as they are sent.
+//!
 //! Rows of version 1, which older versions wrote, hold one entry each, or entries of one record each.
 
 use std::ops::Range;
@@ -23,6 +25,7 @@ pub(crate) const RUN_RECORDS_MAX: usize = 8 * 1024;
 
 const VERSION: u8 = 2;
 const CLOSES: u8 = 1;
+const SEPARATED: u8 = 1 << 3;
 
 /// The version whose flags say where entries end.
 const FLAGGED: u8 = 1;
@@ -59,7 +62,9 @@ pub(crate) struct Run {
     /// The data bytes of all records before it.
     pub(crate) bytes_before: u64,
     marks: Vec<Mark>,
+    /// The data of its records, each with the separator behind it.
     data: Bytes,
+    separator: Option<u8>,
     /// Set when the stream ends after it.
     pub(crate) closure: Option<Closure>,
 }
@@ -72,7 +77,8 @@ impl Run {
 
     /// The data bytes of all records up to its end.
     pub(crate) fn bytes_after(&self) -> u64 {
-        self.bytes_before.saturating_add(self.data.len() as u64)
+        let separators = self.marks.len() * usize::from(self.separator.is_some());
+        self.bytes_before.saturating_add(self.data.len().saturating_sub(separators) as u64)
     }
 
     /// The data bytes of all records before `offset`, which is in it or at its end.
@@ -91,11 +97,11 @@ impl Run {
 
     /// Its records.
     pub(crate) fn stretch(&self) -> Stretch<'_> {
-        Stretch { first: self.first, marks: &self.marks }
+        Stretch { first: self.first, marks: &self.marks, separator: self.separator }
     }
 
-    /// These bytes of its records' data: in the row's memory, or copied where less than half of it is wanted. Who keeps
-    /// them keeps little more than them, whatever else is in the row.
+    /// These bytes of its records' data, separators among them: in the row's memory, or copied where less than half of it
+    /// is wanted. Who keeps them keeps little more than them, whatever else is in the row.
     pub(crate) fn data(&self, range: Range<usize>) -> Bytes {
         let wanted = self.data.slice(range.start.min(self.data.len())..range.end.min(self.data.len()));
         if wanted.len() < self.data.len() / 2 { Bytes::copy_from_slice(&wanted) } else { wanted }
@@ -117,12 +123,19 @@ pub(crate) fn deser_key(key: Bytes) -> Result<(StreamKey, Offset), Malformed> {
     Ok((stream, first))
 }
 
-/// The row of a run whose records have their data one behind the other in `data`.
-pub(crate) fn ser(bytes_before: u64, marks: &[Mark], data: &[u8], closure: Option<&Closure>) -> Vec<u8> {
+/// The row of a run whose records have their data one behind the other in `data`, each with the separator behind it.
+pub(crate) fn ser(
+    bytes_before: u64,
+    marks: &[Mark],
+    data: &[u8],
+    separator: Option<u8>,
+    closure: Option<&Closure>,
+) -> Vec<u8> {
     let detail_len = closure.map_or(0, |closure| closure.detail.len() + 16);
     let mut row = Vec::with_capacity(data.len() + detail_len + 4 * marks.len() + 40);
     row.push(VERSION);
-    row.push(if closure.is_some() { CLOSES } else { 0 });
+    let flag = |bit, is_set| if is_set { bit } else { 0 };
+    row.push(flag(CLOSES, closure.is_some()) | flag(SEPARATED, separator.is_some()));
     put_varint(&mut row, bytes_before);
     put_varint(&mut row, marks.len() as u64);
     let mut time_before = 0_u64;
@@ -143,7 +156,7 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     let records_max = row.len() / 2;
     let mut row = Row::new(row);
     let (version, flags) = (row.byte()?, row.byte()?);
-    let known = if version == FLAGGED { CLOSES | CONTINUES | SHARED } else { CLOSES };
+    let known = if version == FLAGGED { CLOSES | CONTINUES | SHARED } else { CLOSES | SEPARATED };
     if !(FLAGGED..=VERSION).contains(&version) || flags & !known != 0 {
         return Err(Malformed);
     }
@@ -167,10 +180,16 @@ pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {
     }
     let closure = if flags & CLOSES == 0 { None } else { Some(take_closure(&mut row)?) };
     let data = row.rest();
+    let mut separator = None;
+    if flags & SEPARATED != 0 {
+        // The byte stands nowhere but behind the records, of which such a row has one at least.
+        separator = Some(*data.last().filter(|_| count > 0).ok_or(Malformed)?);
+        data_len = data_len.checked_add(count).ok_or(Malformed)?;
+    }
     if data.len() != data_len {
         return Err(Malformed);
     }
-    Ok(Run { first, bytes_before, marks, data, closure })
+    Ok(Run { first, bytes_before, marks, data, separator, closure })
 }
 
 pub(crate) fn put_closure(row: &mut Vec<u8>, closure: &Closure) {

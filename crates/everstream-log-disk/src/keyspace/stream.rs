@@ -19,7 +19,8 @@ const HAS_ALIAS: u8 = 1 << 1;
 const RELAYED: u8 = 1 << 2;
 const FORKED: u8 = 1 << 3;
 const TOMBSTONE: u8 = 1 << 4;
-const FLAGS: u8 = HAS_DEADLINE | HAS_ALIAS | RELAYED | FORKED | TOMBSTONE;
+const HAS_SEPARATOR: u8 = 1 << 5;
+const FLAGS: u8 = HAS_DEADLINE | HAS_ALIAS | RELAYED | FORKED | TOMBSTONE | HAS_SEPARATOR;
 
 const EXPIRY_NEVER: u8 = 0;
 const EXPIRY_IDLE: u8 = 1;
@@ -66,6 +67,9 @@ pub(crate) fn ser(stream: &StreamRow) -> Vec<u8> {
     if stream.is_tombstone {
         flags |= TOMBSTONE;
     }
+    if settings.separator.is_some() {
+        flags |= HAS_SEPARATOR;
+    }
     let mut row = vec![VERSION, flags];
     put_bytes(&mut row, stream.name.as_str().as_bytes());
     put_bytes(&mut row, stream.epoch.as_str().as_bytes());
@@ -90,6 +94,7 @@ pub(crate) fn ser(stream: &StreamRow) -> Vec<u8> {
         put_bytes(&mut row, &alias.0);
     }
     put_bytes(&mut row, &settings.annotation);
+    row.extend(settings.separator);
     if let Some(line) = &stream.line {
         line::ser(&mut row, line);
     }
@@ -116,11 +121,12 @@ pub(crate) fn deser(row: Bytes) -> Result<StreamRow, Malformed> {
     let content_type = row.text()?;
     let alias = if flags & HAS_ALIAS == 0 { None } else { Some(Alias(owned(&row.bytes()?))) };
     let annotation = owned(&row.bytes()?);
+    let separator = if flags & HAS_SEPARATOR == 0 { None } else { Some(row.byte()?) };
     let line = if flags & FORKED == 0 { None } else { Some(line::deser(&mut row)?) };
     row.end()?;
     let is_tombstone = flags & TOMBSTONE != 0;
     let origin = if flags & RELAYED == 0 { Origin::Published } else { Origin::Relayed };
-    let settings = Settings { content_type, expiry, origin, alias, annotation };
+    let settings = Settings { content_type, expiry, origin, alias, annotation, separator };
     Ok(StreamRow { name, epoch, settings, created_at, expires_at, first, line, is_tombstone })
 }
 
@@ -145,6 +151,7 @@ mod tests {
                 origin: Origin::Published,
                 alias: None,
                 annotation: Bytes::new(),
+                separator: None,
             },
             created_at: Timestamp(1_700_000_000_000),
             expires_at: None,
@@ -160,6 +167,7 @@ mod tests {
         full.settings.origin = Origin::Relayed;
         full.settings.alias = Some(Alias(Bytes::from_static(&[0, 255])));
         full.settings.annotation = Bytes::from_static(b"{}");
+        full.settings.separator = Some(b',');
         full.expires_at = Some(Timestamp(u64::MAX));
         full.first = Offset(77);
         for expiry in [Expiry::Never, Expiry::Idle(Duration::from_millis(1_500)), Expiry::At(Timestamp(9))] {

@@ -40,7 +40,7 @@ pub(crate) struct OpenRow {
     /// The data bytes of all records before it.
     pub(crate) bytes_before: u64,
     pub(crate) marks: Vec<Mark>,
-    /// The data of its records, one behind the other.
+    /// The data of its records, one behind the other, each with the stream's separator behind it.
     pub(crate) data: Vec<u8>,
 }
 
@@ -62,14 +62,18 @@ impl PendingStream {
         closure: Option<&Closure>,
         sequencing: Option<&Sequencing>,
     ) -> usize {
-        let mut bytes = 0;
+        let separator = self.tail.separator;
+        let (mut bytes, separators) = (0, usize::from(separator.is_some()));
         for (behind, record) in (0..records.len()).rev().zip(records) {
             let mark = Mark::new(record.time, record.data.len(), behind == 0);
             if let Some(row) = self.row_for_one_more() {
                 row.marks.push(mark);
+                // Both at once, so that the one byte does not double what the record has just been given.
+                row.data.reserve(record.data.len() + separators);
                 row.data.extend_from_slice(&record.data);
+                row.data.extend(separator);
             }
-            bytes += record.data.len() + size_of::<Mark>();
+            bytes += record.data.len() + separators + size_of::<Mark>();
             self.tail.next = self.tail.next.plus(1);
             self.tail.bytes = self.tail.bytes.saturating_add(record.data.len() as u64);
         }
@@ -119,16 +123,17 @@ impl PendingStream {
     /// Its rows, by their first offsets, in order; the last one has the close.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (Offset, Vec<u8>)> {
         let mut closure = self.closure.as_ref();
+        let separator = self.tail.separator;
         let rows = (0..self.rows.len()).rev().zip(&self.rows).map(move |(behind, row)| {
             let closure = if behind == 0 { closure.take() } else { None };
-            (row.first, record::ser(row.bytes_before, &row.marks, &row.data, closure))
+            (row.first, record::ser(row.bytes_before, &row.marks, &row.data, separator, closure))
         });
         // A close that no record came with.
         let alone = self.closure.as_ref().filter(|_| self.rows.is_empty());
-        rows.chain(alone.map(|closure| (self.tail.next, record::ser(self.tail.bytes, &[], &[], Some(closure)))))
+        rows.chain(alone.map(|closure| (self.tail.next, record::ser(self.tail.bytes, &[], &[], None, Some(closure)))))
     }
 
-    /// The bytes of its records.
+    /// The bytes of its records and of what stands behind them.
     pub(crate) fn bytes(&self) -> usize {
         self.rows.iter().map(|row| row.data.len()).sum()
     }
@@ -137,7 +142,7 @@ impl PendingStream {
     pub(crate) fn read(&self, page: &mut Page<impl Collect>) -> Taken {
         let passed = self.rows.partition_point(|row| row.next() <= page.next);
         let mut rows = self.rows.iter().skip(passed);
-        if rows.any(|row| row.read(page) == Taken::Full) { Taken::Full } else { Taken::All }
+        if rows.any(|row| row.read(page, self.tail.separator) == Taken::Full) { Taken::Full } else { Taken::All }
     }
 
     /// The offset after the entry that has the record at `at`.
@@ -167,8 +172,8 @@ impl OpenRow {
     }
 
     /// Copies what `page` still has room for: the row goes on to grow. Says whether the page is full.
-    fn read(&self, page: &mut Page<impl Collect>) -> Taken {
-        let stretch = Stretch { first: self.first, marks: &self.marks };
+    fn read(&self, page: &mut Page<impl Collect>, separator: Option<u8>) -> Taken {
+        let stretch = Stretch { first: self.first, marks: &self.marks, separator };
         page.take(&stretch, self.next(), |range| Bytes::copy_from_slice(self.data.get(range).unwrap_or_default()))
     }
 }

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use everstream_log::{CloseReason, NewRecord, ProducerMark, ReadLimit, Record, Sequencing, Timestamp};
+use everstream_log::{CloseReason, NewRecord, ProducerMark, ReadLimit, Record, RecordRun, Sequencing, Timestamp};
 
 use super::*;
 use crate::keyspace::record::RUN_BYTES_MAX;
@@ -7,7 +7,8 @@ use crate::keyspace::record::RUN_BYTES_MAX;
 const STREAM: StreamKey = StreamKey(3);
 
 /// Where the stream of these tests ends before anything is pending.
-const START: Tail = Tail { next: Offset(10), bytes: 100, is_closed: false, is_relay: true, producers: 0 };
+const START: Tail =
+    Tail { next: Offset(10), bytes: 100, is_closed: false, is_relay: true, producers: 0, separator: None };
 
 struct Rig {
     pending: Pending,
@@ -64,6 +65,27 @@ fn a_page_is_what_lies_behind_its_offset_across_both_sets() {
     assert_eq!((rig.pending.first(STREAM), rig.read(12, 9, 9).0), (Some(Offset(13)), Served::Store));
     rig.pending.forget(STREAM);
     assert_eq!((rig.pending.first(STREAM), rig.read(13, 9, 9).0), (None, Served::Store));
+}
+
+#[test]
+fn a_page_of_a_stream_with_a_separator_has_the_same_records_and_limits() {
+    let mut rig = Rig::new();
+    rig.tail.separator = Some(b',');
+    rig.append(&[1, 0, 3], |_| {});
+    rig.pending.set_aside();
+    rig.append(&[4, 5], |_| {});
+    let all = [(10, 1), (11, 0), (12, 3), (13, 4), (14, 5)];
+    for from in 10..=15 {
+        assert_eq!(rig.read(from, 100, 1_000), (Served::Yes, all[from as usize - 10..].to_vec()));
+    }
+    assert_eq!(rig.read(10, 100, 4).1, all[..3], "the limit counts no separators");
+    assert_eq!(rig.read(10, 100, 5).1, all[..4]);
+    assert_eq!(rig.pending.tail(STREAM).map(|tail| tail.bytes), Some(113));
+    let mut page = Page::<Vec<RecordRun>>::new(Offset(11), ReadLimit { records_max: 9, bytes_max: 9 });
+    rig.pending.read_into(STREAM, &mut page);
+    let data = page.taken.iter().map(|run| (run.data().to_vec(), run.separator(), run.bytes()));
+    let (older, newer) = (b",\x0c\x0c\x0c,".to_vec(), b"\x0d\x0d\x0d\x0d,\x0e\x0e\x0e\x0e\x0e,".to_vec());
+    assert_eq!(data.collect::<Vec<_>>(), [(older, Some(b','), 3), (newer, Some(b','), 9)]);
 }
 
 #[test]

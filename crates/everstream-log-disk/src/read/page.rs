@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use everstream_log::{Offset, ReadLimit, Record, RecordRun};
 
 use crate::keyspace::record::Mark;
@@ -19,15 +19,17 @@ pub(crate) struct Page<C> {
 
 /// A shape that records are read into.
 pub(crate) trait Collect: Default {
-    /// Takes consecutive records, the first of them at `first`, whose data stand one behind the other in `data`.
-    fn collect(&mut self, first: Offset, marks: &[Mark], data: Bytes);
+    /// Takes consecutive records, whose data stand one behind the other in `data`.
+    fn collect(&mut self, records: &Stretch<'_>, data: Bytes);
 }
 
-/// Records that stand one behind the other, wherever they are held.
+/// Consecutive records that stand one behind the other, wherever they are held.
 pub(crate) struct Stretch<'a> {
     /// The offset of the first one.
     pub(crate) first: Offset,
     pub(crate) marks: &'a [Mark],
+    /// What stands behind each of them.
+    pub(crate) separator: Option<u8>,
 }
 
 /// Whether a page has room for more.
@@ -64,8 +66,11 @@ impl<C: Collect> Page<C> {
             len = len.saturating_add(mark.len());
         }
         if let Some(marks) = rest.get(..count).filter(|marks| !marks.is_empty()) {
-            let start = passed.iter().map(|mark| mark.len()).sum::<usize>();
-            self.taken.collect(self.next, marks, data(start..start.saturating_add(len)));
+            let gap = usize::from(stretch.separator.is_some());
+            let start = passed.iter().map(|mark| mark.len()).sum::<usize>() + gap * passed.len();
+            let end = start.saturating_add(len).saturating_add(gap * count);
+            let records = Stretch { first: self.next, marks, separator: stretch.separator };
+            self.taken.collect(&records, data(start..end));
             self.next = self.next.plus(count as u64);
             self.count += count;
             self.bytes = self.bytes.saturating_add(len);
@@ -75,17 +80,19 @@ impl<C: Collect> Page<C> {
 }
 
 impl Collect for Vec<Record> {
-    fn collect(&mut self, first: Offset, marks: &[Mark], mut data: Bytes) {
-        self.extend((first.0..).zip(marks).map(|(offset, mark)| Record {
-            offset: Offset(offset),
-            time: mark.time,
-            data: data.split_to(mark.len().min(data.len())),
+    fn collect(&mut self, records: &Stretch<'_>, mut data: Bytes) {
+        let gap = usize::from(records.separator.is_some());
+        self.extend((records.first.0..).zip(records.marks).map(|(offset, mark)| {
+            let taken = data.split_to(mark.len().min(data.len()));
+            data.advance(gap.min(data.len()));
+            Record { offset: Offset(offset), time: mark.time, data: taken }
         }));
     }
 }
 
 impl Collect for Vec<RecordRun> {
-    fn collect(&mut self, first: Offset, marks: &[Mark], data: Bytes) {
-        self.push(RecordRun::new(first, marks.iter().map(|mark| mark.len()).collect(), data));
+    fn collect(&mut self, records: &Stretch<'_>, data: Bytes) {
+        let lens = records.marks.iter().map(|mark| mark.len()).collect();
+        self.push(RecordRun::new(records.first, lens, data, records.separator));
     }
 }

@@ -28,7 +28,9 @@ impl Writer {
         let key = self.counters.next;
         let (next, bytes) = row.own_start();
         let is_relay = row.settings.origin == Origin::Relayed;
-        let mut first_append = PendingStream::new(Tail { next, bytes, is_closed: false, is_relay, producers: 0 });
+        let separator = row.settings.separator;
+        let mut first_append =
+            PendingStream::new(Tail { next, bytes, is_closed: false, is_relay, producers: 0, separator });
         let cut: Vec<NewRecord> = fork.and_then(|fork| fork.cut).into_iter().collect();
         first_append.push(&cut, None, None);
         first_append.push(&records, closure.as_ref(), sequencing.as_deref());

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use everstream_log::{
-    Alias, ErrorKind, ForkedFrom, Log, MemoryLog, Offset, ProducerId, ProducerState, ReadLimit, Record, StreamHead,
-    StreamKey,
+    Alias, ErrorKind, ForkedFrom, Log, MemoryLog, Offset, ProducerId, ProducerState, ReadLimit, Record, RecordRun,
+    StreamHead, StreamKey,
 };
 use everstream_log_disk::{DiskConfig, DiskLog, Recovery};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use crate::fixture_content::{DELETED, MADE_AT, PRODUCERS, TOMBSTONE, names, tell, tell_last};
 use crate::sample::{entry, name, open, stream};
@@ -53,7 +54,7 @@ async fn reference(format: u32) -> MemoryLog {
     let log = MemoryLog::new(100);
     tell(&log, format).await;
     if format >= 3 {
-        tell_last(&log).await;
+        tell_last(&log, format).await;
     }
     log
 }
@@ -89,6 +90,37 @@ async fn format_3_opens_with_all_it_holds_and_goes_on() {
     opens_with_all_it_holds_and_goes_on(3, fixture).await;
 }
 
+#[tokio::test]
+async fn format_4_opens_with_all_it_holds_and_goes_on() {
+    let fixture = include_str!("../fixtures/format-4.txt");
+    assert!(fixture.contains("file journal/1.journal\n45564601"), "its journal of appends is empty");
+    opens_with_all_it_holds_and_goes_on(4, fixture).await;
+}
+
+#[tokio::test]
+async fn rows_of_format_4_have_the_separator_of_their_own_stream() {
+    let directory = unpack(include_str!("../fixtures/format-4.txt"));
+    let log = open(directory.path());
+    let comma = Some(b',');
+    for (called, separators) in [
+        ("json", vec![comma, comma]),
+        ("json/fork", vec![comma, comma, comma]),
+        ("json/plain", vec![comma, comma, None, None]),
+        ("large", vec![None, None]),
+    ] {
+        assert_eq!(separators_of(&log, called).await, separators, "{called}");
+    }
+}
+
+/// What stands behind the records of each run of a long read.
+async fn separators_of(log: &dyn Log, called: &str) -> Vec<Option<u8>> {
+    let head = log.open(&name(called)).await.unwrap().unwrap();
+    let (made, taken) = oneshot::channel();
+    let make = Box::new(move |runs: Vec<RecordRun>| made.send(runs).unwrap());
+    log.read_with(head.key, Offset::ZERO, UNBOUNDED, make).await.unwrap();
+    taken.await.unwrap().iter().map(RecordRun::separator).collect()
+}
+
 async fn entry_end(log: &dyn Log, called: &str, at: Offset) -> Offset {
     let head = log.open(&name(called)).await.unwrap().unwrap();
     log.entry_end(head.key, at).await.unwrap()
@@ -102,17 +134,25 @@ async fn opens_with_all_it_holds_and_goes_on(format: u32, fixture: &str) {
     assert_eq!(fs::read_to_string(&format_file).unwrap(), format!("everstream disk log, format {}\n", DiskLog::FORMAT));
     assert_eq!(log.recovery(), &Recovery::default());
     let reference = reference(format).await;
+    hold_the_same(&log, &reference, format).await;
+    let again = stream(DELETED);
+    for log in [&log as &dyn Log, &reference] {
+        let head = log.open(&name("chat/open")).await.unwrap().unwrap();
+        log.commit(vec![entry(head.key, head.tail.0, "more")]).await.unwrap();
+        log.create(again.clone()).await.unwrap();
+    }
+    log.close().await.unwrap();
+    hold_the_same(&open(directory.path()), &reference, format).await;
+}
+
+async fn hold_the_same(log: &dyn Log, reference: &dyn Log, format: u32) {
     for called in names(format) {
-        let (found, due) = (stream_of(&log, &called).await, stream_of(&reference, &called).await);
+        let (found, due) = (stream_of(log, &called).await, stream_of(reference, &called).await);
         assert_eq!(found, due, "{called}");
         let Some((head, ..)) = found else { continue };
         // Rows of format 1 do not say that a large entry goes on in the next one.
         for at in (0..head.tail.0).map(Offset).filter(|_| format > 1) {
-            assert_eq!(
-                entry_end(&log, &called, at).await,
-                entry_end(&reference, &called, at).await,
-                "{called} at {at}"
-            );
+            assert_eq!(entry_end(log, &called, at).await, entry_end(reference, &called, at).await, "{called} at {at}");
         }
     }
     let tombstone =
@@ -124,11 +164,6 @@ async fn opens_with_all_it_holds_and_goes_on(format: u32, fixture: &str) {
     let much_later = MADE_AT.plus(std::time::Duration::from_secs(3_600));
     assert_eq!(log.expired(much_later, 100).await.unwrap(), reference.expired(much_later, 100).await.unwrap());
     assert_eq!(log.stream_count(), reference.stream_count());
-
-    let head = log.open(&name("chat/open")).await.unwrap().unwrap();
-    log.commit(vec![entry(head.key, head.tail.0, "more")]).await.unwrap();
-    let made = log.create(stream(DELETED)).await.unwrap();
-    assert_eq!(log.read(made.key, Offset::ZERO, UNBOUNDED).await.unwrap(), []);
 }
 
 #[tokio::test]

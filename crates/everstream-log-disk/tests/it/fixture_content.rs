@@ -43,7 +43,7 @@ pub(crate) async fn tell(log: &dyn Log, format: u32) {
         log.commit(story.entries(head.key, head.tail)).await.unwrap();
     }
     if format >= 3 {
-        tell_more(log).await;
+        tell_more(log, format).await;
     }
     let deleted = [Some(DELETED), (format >= 2).then_some(TOMBSTONE)];
     for called in deleted.into_iter().flatten() {
@@ -53,8 +53,8 @@ pub(crate) async fn tell(log: &dyn Log, format: u32) {
 }
 
 /// Appends of several commits each, so that entries of any size share a row.
-async fn tell_more(log: &dyn Log) {
-    for story in several_entries() {
+async fn tell_more(log: &dyn Log, format: u32) {
+    for story in several_entries(format) {
         let head = log.create(story.create.clone()).await.unwrap();
         for entry in story.entries(head.key, head.tail) {
             log.commit(vec![entry]).await.unwrap();
@@ -62,10 +62,10 @@ async fn tell_more(log: &dyn Log) {
     }
 }
 
-/// What is appended once everything else is there, and to nothing but what format 3 brought: of this the journal is left
-/// behind.
-pub(crate) async fn tell_last(log: &dyn Log) {
-    for story in several_entries() {
+/// What is appended once everything else is there, and to nothing but what format 3 and later ones brought: of this the
+/// journal is left behind.
+pub(crate) async fn tell_last(log: &dyn Log, format: u32) {
+    for story in several_entries(format) {
         let head = log.open(&story.create.name).await.unwrap().unwrap();
         let [id, _] = PRODUCERS;
         let first = head.tail;
@@ -87,7 +87,7 @@ pub(crate) async fn tell_last(log: &dyn Log) {
     }
 }
 
-fn several_entries() -> [Story; 2] {
+fn several_entries(format: u32) -> Vec<Story> {
     let [id, _] = PRODUCERS;
     let appends = || {
         vec![
@@ -103,7 +103,9 @@ fn several_entries() -> [Story; 2] {
     };
     let mut relayed = create("journal/relayed");
     relayed.settings.origin = Origin::Relayed;
-    [Story::of(create("journal/published"), appends()), Story::of(relayed, appends())]
+    let mut stories = vec![Story::of(create("journal/published"), appends()), Story::of(relayed, appends())];
+    stories.extend((format >= 4).then(|| Story::of(separated("journal/json"), appends())));
+    stories
 }
 
 async fn key_of(log: &dyn Log, called: &str) -> StreamKey {
@@ -113,6 +115,14 @@ async fn key_of(log: &dyn Log, called: &str) -> StreamKey {
 impl Story {
     fn of(create: Create, appends: Vec<Append>) -> Self {
         Self { create, source: None, appends }
+    }
+
+    /// Of a fork, to which its own name is appended.
+    fn of_fork(create: Create, source: &'static str, base: u64, sub_offset: u64, cut: Option<NewRecord>) -> Self {
+        let point = ForkPoint { offset: Offset(base), sub_offset };
+        let fork = Some(Fork { source: StreamKey(0), base: Offset(base), cut, point });
+        let appends = vec![plain(vec![record(9, create.name.as_str().as_bytes())])];
+        Self { create: Create { fork, ..create }, source: Some(source), appends }
     }
 
     /// Its appends as entries of one commit.
@@ -129,7 +139,7 @@ impl Story {
 
 /// The names of all streams that `format` knows of.
 pub(crate) fn names(format: u32) -> Vec<String> {
-    let more = if format >= 3 { several_entries().into() } else { Vec::new() };
+    let more = if format >= 3 { several_entries(format) } else { Vec::new() };
     stories(format).iter().chain(&more).map(|story| story.create.name.as_str().to_owned()).collect()
 }
 
@@ -142,6 +152,9 @@ fn stories(format: u32) -> Vec<Story> {
     if format >= 2 {
         stories.push(produced());
         stories.extend(forks());
+    }
+    if format >= 4 {
+        stories.extend(separated_forks());
     }
     stories
 }
@@ -206,15 +219,7 @@ fn forks() -> [Story; 4] {
         create.settings.content_type = "text/plain".to_owned();
         create
     };
-    let fork = |name, source, base, sub_offset, cut| {
-        let point = ForkPoint { offset: Offset(base), sub_offset };
-        let fork = Some(Fork { source: StreamKey(0), base: Offset(base), cut, point });
-        Story {
-            create: Create { fork, ..text(name) },
-            source: Some(source),
-            appends: vec![plain(vec![record(9, name.as_bytes())])],
-        }
-    };
+    let fork = |name, source, base, sub_offset, cut| Story::of_fork(text(name), source, base, sub_offset, cut);
     let long = (0..5_u8).map(|n| record(u64::from(n), &vec![n; 30_000])).collect();
     let mut source = text(TOMBSTONE);
     source.settings.expiry = Expiry::Idle(Duration::from_secs(30));
@@ -226,6 +231,24 @@ fn forks() -> [Story; 4] {
         fork("fork/again", "fork", 1, 0, None),
         fork("fork/empty", TOMBSTONE, 0, 0, None),
     ]
+}
+
+/// A source whose rows have a separator, and forks whose own rows have one or, as of a source of an older format, none.
+fn separated_forks() -> [Story; 3] {
+    let long = (0..3_u8).map(|n| record(u64::from(n), &vec![b'0' + n; 30_000])).collect();
+    let first = Create { records: vec![record(0, b"{}"), record(1, b",")], ..separated("json") };
+    [
+        Story::of(first, vec![plain(vec![record(2, b""), record(3, b"null")]), plain(long)]),
+        Story::of_fork(separated("json/fork"), "json", 3, 0, None),
+        Story::of_fork(create("json/plain"), "json", 4, 10, Some(record(9, b"0123456789"))),
+    ]
+}
+
+fn separated(name: &str) -> Create {
+    let mut create = create(name);
+    create.settings.content_type = "application/json".to_owned();
+    create.settings.separator = Some(b',');
+    create
 }
 
 fn sequencing(producer: Option<(&[u8], u64, u64)>, stream_seq: Option<&str>) -> Option<Box<Sequencing>> {
@@ -248,6 +271,7 @@ fn create(name: &str) -> Create {
             origin: Origin::Published,
             alias: None,
             annotation: Bytes::new(),
+            separator: None,
         },
         at: MADE_AT,
         expires_at: None,

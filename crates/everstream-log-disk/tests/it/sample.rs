@@ -32,6 +32,7 @@ pub(crate) fn stream(text: &str) -> Create {
             origin: everstream_log::Origin::Published,
             alias: None,
             annotation: Bytes::new(),
+            separator: None,
         },
         at: NOW,
         expires_at: None,

@@ -1,17 +1,18 @@
 //! Random operations, answered by the engine and by the memory engine.
 
 use std::collections::HashMap;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fastrand::Rng;
 
+use super::run::{offsets_and_data, records_of, runs};
 use super::sample::*;
-use super::{Place, STREAMS_MAX, each};
+use super::{Place, STREAMS_MAX};
 use crate::{
     CloseReason, Closure, Create, Entry, ErrorKind, Fork, ForkPoint, Log, MemoryLog, NewRecord, Offset, ProducerMark,
-    ReadLimit, RecordRun, Sequencing, StreamHead, StreamKey, Timestamp, Tombstone,
+    ReadLimit, Sequencing, StreamHead, StreamKey, Timestamp, Tombstone,
 };
 
 const OPERATIONS: usize = 1_500;
@@ -94,6 +95,12 @@ impl Duel {
         (self.rng.u32(0..one_in) == 0).then(|| Closure { at: self.now, ..closure(reason) })
     }
 
+    /// Of a fork perhaps another one than its source's.
+    fn any_separator(&mut self) -> Option<u8> {
+        let byte = self.rng.u8(..);
+        self.rng.bool().then_some(byte)
+    }
+
     /// Mostly none; retries and new lives of few producers, and positions.
     fn any_sequencing(&mut self) -> Option<Box<Sequencing>> {
         let rng = &mut self.rng;
@@ -153,6 +160,7 @@ impl Duel {
         if self.rng.bool() {
             create = relayed(create);
         }
+        create.settings.separator = self.any_separator();
         let fork = self.any_fork().await;
         create = Create {
             at: self.now,
@@ -221,20 +229,11 @@ impl Duel {
         match (answer, expected) {
             (Ok(answer), Ok(expected)) => {
                 assert_eq!(answer, expected, "{}", self.at);
-                let expected = expected.into_iter().map(|record| (record.offset, record.data.to_vec()));
-                assert_eq!(self.read_in_runs(key, from, limit).await, expected.collect::<Vec<_>>(), "{}", self.at);
+                let runs = runs(&*self.subject, self.subject_key(key), from, limit).await;
+                assert_eq!(records_of(&runs), offsets_and_data(&expected), "{}", self.at);
             }
             (answer, expected) => assert_eq!(kind(&answer), kind(&expected), "read, {}", self.at),
         }
-    }
-
-    /// The same, as it is handed out where it is read.
-    async fn read_in_runs(&self, key: StreamKey, from: Offset, limit: ReadLimit) -> Vec<(Offset, Vec<u8>)> {
-        let (made, taken) = mpsc::sync_channel(1);
-        let make = Box::new(move |read: Vec<RecordRun>| assert!(made.send(read).is_ok(), "nobody waits for it"));
-        ok(self.subject.read_with(self.subject_key(key), from, limit, make).await);
-        let runs = taken.recv().unwrap_or_default();
-        runs.iter().flat_map(each).map(|(offset, data)| (offset, data.to_vec())).collect()
     }
 
     async fn compare_producers(&self, key: StreamKey) {

@@ -1,13 +1,12 @@
 //! Reading.
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::Place;
 use super::sample::*;
-use crate::{Entry, ErrorKind, NewRecord, Offset, ReadLimit, Record, RecordRun};
+use crate::{Entry, ErrorKind, NewRecord, Offset, ReadLimit, Record};
 
 /// From every offset, in entries of several records too.
 pub async fn a_read_starts_anywhere_and_is_empty_at_the_tail(place: impl Place) {
@@ -22,33 +21,6 @@ pub async fn a_read_starts_anywhere_and_is_empty_at_the_tail(place: impl Place) 
         assert_eq!(texts(&read), expected);
         assert!(read.iter().zip(from..).all(|(record, offset)| record.offset == Offset(offset)));
     }
-}
-
-/// Short or not; and nothing is made of a read that fails.
-pub async fn what_is_made_of_a_read_is_made_of_its_records(place: impl Place) {
-    let log = place.open().await;
-    let key = ok(log.create(stream("s")).await).key;
-    ok(log.commit(vec![entry(key, 0, &["0", "1", "2"])]).await);
-    for bytes_max in [2, ReadLimit::SHORT_BYTES_MAX + 1] {
-        let limit = ReadLimit { bytes_max, ..UNBOUNDED };
-        let (made, taken) = mpsc::sync_channel(2);
-        let make = |made: mpsc::SyncSender<Vec<RecordRun>>| {
-            Box::new(move |read: Vec<RecordRun>| assert!(made.send(read).is_ok(), "nobody waits for it"))
-        };
-        ok(log.read_with(key, Offset(1), limit, make(made.clone())).await);
-        let expected = ok(log.read(key, Offset(1), limit).await);
-        let expected: Vec<_> = expected.iter().map(|record| (record.offset, &*record.data)).collect();
-        let runs = taken.recv().unwrap_or_default();
-        assert_eq!(runs.iter().flat_map(each).collect::<Vec<_>>(), expected);
-        let failed = log.read_with(key, Offset(4), limit, make(made)).await;
-        assert_eq!(failed.err().map(|error| error.kind()), Some(ErrorKind::OffsetBeyondTail));
-        assert_eq!(taken.recv().ok(), None, "something was made of a failed read");
-    }
-}
-
-/// The records of a run with their offsets.
-pub(super) fn each(run: &RecordRun) -> impl Iterator<Item = (Offset, &[u8])> {
-    (run.first().0..).map(Offset).zip(run.records())
 }
 
 /// The record that reaches the byte limit is the last.

@@ -64,6 +64,7 @@ pub(super) fn stream(text: &str) -> Create {
             origin: Origin::Published,
             alias: None,
             annotation: Bytes::new(),
+            separator: None,
         },
         at: NOW,
         expires_at: None,

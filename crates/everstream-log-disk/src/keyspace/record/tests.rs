@@ -36,15 +36,19 @@ fn content(run: &Run, from: u64) -> Vec<(u64, u64, Bytes)> {
 }
 
 #[test]
-fn rows_come_back() {
+fn rows_come_back_with_and_without_a_separator() {
     let records = [(5, "abc", true), (3, "", false), (u64::MAX, "\0x", false), (0, "d", true)];
     let marks = records.map(|(time, data, ends)| mark(time, data.len(), ends));
     let end = closure(CloseReason::Stopped);
-    for count in 0..=records.len() {
-        let data: String = records[..count].iter().map(|record| record.1).collect();
+    for (count, separator) in
+        (0..=records.len()).flat_map(|count| [(count, None), (count, Some(b',').filter(|_| count > 0))])
+    {
+        let data: Vec<u8> = records[..count].iter().flat_map(|record| record.1.bytes().chain(separator)).collect();
+        let bytes = records[..count].iter().map(|record| record.1.len() as u64).sum::<u64>();
         for closure in [None, Some(&end)] {
-            let run = deser(Offset(40), ser(7, &marks[..count], data.as_bytes(), closure).into()).unwrap();
-            assert_eq!((run.first, run.next(), run.bytes_before), (Offset(40), Offset(40 + count as u64), 7));
+            let run = deser(Offset(40), ser(7, &marks[..count], &data, separator, closure).into()).unwrap();
+            assert_eq!((run.first, run.next(), run.separator), (Offset(40), Offset(40 + count as u64), separator));
+            assert_eq!((run.bytes_before, run.bytes_after(), run.bytes_at(run.next())), (7, 7 + bytes, 7 + bytes));
             assert_eq!(run.closure.as_ref(), closure);
             for from in 40..=40 + count as u64 {
                 let expected = (40..).zip(&records[..count]).filter(|(offset, _)| *offset >= from);
@@ -56,9 +60,21 @@ fn rows_come_back() {
 }
 
 #[test]
+fn a_separated_row_without_records_or_without_a_separator_behind_each_is_malformed() {
+    let separated = |marks: &[Mark], data: &[u8]| deser(Offset(0), ser(0, marks, data, Some(b','), None).into());
+    assert_eq!(separated(&[], b""), Err(Malformed));
+    assert_eq!(separated(&[], b","), Err(Malformed));
+    let marks = [mark(0, 1, true), mark(0, 1, true)];
+    assert_eq!(separated(&marks, b"a,b"), Err(Malformed));
+    assert!(separated(&marks, b"a,b,").is_ok());
+    // Rows of the first version have none.
+    assert_eq!(deser(Offset(0), flagged(SEPARATED, &[(0, b"a,")])), Err(Malformed));
+}
+
+#[test]
 fn little_of_a_row_does_not_keep_the_row() {
     let data = [b'x'; 1_000];
-    let run = deser(Offset(0), ser(0, &[mark(0, 500, true), mark(0, 500, true)], &data, None).into()).unwrap();
+    let run = deser(Offset(0), ser(0, &[mark(0, 500, true), mark(0, 500, true)], &data, None, None).into()).unwrap();
     let row = run.data(0..1_000);
     let is_in_the_row = |part: Bytes| row.as_ptr_range().contains(&part.as_ptr());
     assert!(is_in_the_row(run.data(500..1_000)));
@@ -69,7 +85,7 @@ fn little_of_a_row_does_not_keep_the_row() {
 #[test]
 fn an_entry_ends_where_its_mark_says_or_in_a_later_row() {
     let marks = [mark(0, 1, true), mark(0, 1, false), mark(0, 1, true), mark(0, 1, false)];
-    let run = deser(Offset(10), ser(0, &marks, b"abcd", None).into()).unwrap();
+    let run = deser(Offset(10), ser(0, &marks, b"abcd", None, None).into()).unwrap();
     assert_eq!(
         [10, 11, 12, 13, 14].map(|at| run.entry_end(Offset(at)).map(|end| end.0)),
         [Some(11), Some(13), Some(13), None, None]
@@ -93,7 +109,7 @@ fn rows_of_the_first_version_are_read_as_they_were_meant() {
 #[test]
 fn every_close_reason_comes_back() {
     for reason in CloseReason::ALL {
-        let run = deser(Offset(1), ser(0, &[], &[], Some(&closure(reason))).into()).unwrap();
+        let run = deser(Offset(1), ser(0, &[], &[], None, Some(&closure(reason))).into()).unwrap();
         assert_eq!(run.closure, Some(closure(reason)));
         assert_eq!(run.next(), Offset(1));
     }
@@ -101,14 +117,14 @@ fn every_close_reason_comes_back() {
 
 #[test]
 fn bytes_are_counted_up_to_the_end_of_the_run() {
-    let run = deser(Offset(5), ser(10, &[mark(0, 3, true), mark(0, 1, true)], b"abcd", None).into()).unwrap();
+    let run = deser(Offset(5), ser(10, &[mark(0, 3, true), mark(0, 1, true)], b"abcd", None, None).into()).unwrap();
     assert_eq!((run.bytes_before, run.bytes_after()), (10, 14));
     assert_eq!([5, 6, 7].map(|offset| run.bytes_at(Offset(offset))), [10, 13, 14]);
 }
 
 #[test]
 fn a_row_cut_anywhere_or_with_strange_flags_is_malformed() {
-    let row = ser(1_000, &[mark(9, 3, true), mark(8, 2, true)], b"abcde", Some(&closure(CloseReason::Failed)));
+    let row = ser(1_000, &[mark(9, 3, true), mark(8, 2, true)], b"abcde", None, Some(&closure(CloseReason::Failed)));
     for len in 0..row.len() {
         assert_eq!(deser(Offset(0), Bytes::copy_from_slice(&row[..len])), Err(Malformed), "{len}");
     }

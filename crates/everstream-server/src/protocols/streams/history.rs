@@ -180,7 +180,7 @@ async fn make(
     let (room, spares) = means.unzip();
     let page = stream.read_with(start, limit, move |runs| {
         let records = runs.iter().map(RecordRun::count).sum();
-        let bytes = runs.iter().map(|run| run.data().len()).sum();
+        let bytes = runs.iter().map(RecordRun::bytes).sum();
         Page {
             next: start.plus(records as u64),
             body: Pieces::new(join_runs(content, &runs, spares.as_ref()), room.and_then(|room| room_of(bytes, room))),

@@ -56,6 +56,11 @@ pub(crate) fn reconnection_time(value: &[u8]) -> Option<Duration> {
     Some(Duration::from_millis(ms))
 }
 
+/// Whether the bytes are UTF-8.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
+}
+
 /// The bytes as text, with U+FFFD for what is not UTF-8. Valid text, which is nearly all there is, takes the standard
 /// library's check by words; its lossy conversion goes byte by byte.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {

@@ -59,9 +59,16 @@ impl Splitter {
     /// Takes the next bytes of the stream, cut anywhere. After a rejection they are ignored.
     pub fn push(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
-        while !self.failed
-            && let Some(line) = self.scanner.next_line(&mut rest)
-        {
+        while !self.failed {
+            let before = rest;
+            let Some(line) = self.scanner.next_line(&mut rest) else { break };
+            if let Some(behind) = behind_blank(before, rest)
+                && let Some(split) = self.block.alone(line.bytes(), self.limits)
+            {
+                rest = behind;
+                self.ready.push_back(split);
+                continue;
+            }
             match self.block.line(line.bytes(), self.source, self.limits) {
                 Ok(Some(split)) => self.ready.push_back(split),
                 Ok(None) => {}
@@ -100,6 +107,13 @@ impl Splitter {
         self.scanner.reset();
         self.block = Block::default();
     }
+}
+
+/// What is behind the blank line that `rest` begins with, if it does: a line was taken off `before` to leave it.
+fn behind_blank<'chunk>(before: &[u8], rest: &'chunk [u8]) -> Option<&'chunk [u8]> {
+    let end = before.len().checked_sub(rest.len() + 1)?;
+    // Behind a CR it may be the rest of that line's end.
+    rest.strip_prefix(b"\n").filter(|_| before.get(end) == Some(&b'\n'))
 }
 
 #[cfg(test)]

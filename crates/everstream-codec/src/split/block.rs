@@ -19,14 +19,26 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// The event that `line` is alone, if it is one of data that nothing is to be said about: nearly every event is. A
+    /// blank line must follow, and is taken with it.
+    #[inline]
+    pub(super) fn alone(&mut self, line: &[u8], limits: Limits) -> Option<Split> {
+        let is_first = self.stored.is_empty() && !self.is_spoilt && self.first_field.is_none();
+        if !(is_first && line.starts_with(b"data:") && line.len() <= limits.event_bytes_max && line::is_text(line)) {
+            return None;
+        }
+        self.lines += 2;
+        // Given its room exactly, it becomes the event without another copy.
+        let mut stored = Vec::with_capacity(line.len() + 1);
+        stored.extend_from_slice(line);
+        stored.push(b'\n');
+        Some(Split::new(stored.into()))
+    }
+
     /// Takes a line; the one that ends an event gives the event.
     pub(super) fn line(&mut self, line: &[u8], source: Source, limits: Limits) -> Result<Option<Split>, Rejected> {
         self.check_size(line, limits)?;
         self.lines += 1;
-        if line.is_empty() {
-            // Every second line: no reason to check its text.
-            return self.end(source);
-        }
         let refuse = |kind| match source {
             Source::Publisher => Err(Rejected::new(kind, self.lines, line)),
             Source::Upstream => Ok(()),
@@ -37,7 +49,8 @@ impl Block {
         }
         let read = line::read(text.as_bytes());
         match read {
-            Line::Blank | Line::Comment(_) => return Ok(None),
+            Line::Blank => return self.end(source),
+            Line::Comment(_) => return Ok(None),
             Line::Id(_) | Line::Retry(_) => {}
             Line::Unknown if text.starts_with('\u{FEFF}') => refuse(RejectedKind::ByteOrderMark)?,
             Line::EventType(_) if has_control(&text) => {
@@ -55,11 +68,7 @@ impl Block {
         Ok(None)
     }
 
-    /// Most events have one line: that is given its room exactly, so that it becomes the event without another copy.
     fn store(&mut self, line: &[u8]) {
-        if self.stored.is_empty() && self.stored.capacity() <= line.len() {
-            self.stored = Vec::with_capacity(line.len() + 1);
-        }
         self.stored.extend_from_slice(line);
         self.stored.push(b'\n');
     }

@@ -57,6 +57,19 @@ fn event_data_and_unknown_lines_are_kept_byte_for_byte_with_lf() {
 }
 
 #[test]
+fn the_line_feed_of_a_crlf_is_no_blank_line() {
+    check_both(
+        "data: a\r\ndata: b\n\ndata: c\r\n\ndata: d\r\rdata: e\n\r\n",
+        &expect![[r#"
+        "data: a\ndata: b\n"
+        "data: c\n"
+        "data: d\n"
+        "data: e\n"
+    "#]],
+    );
+}
+
+#[test]
 fn id_retry_and_comments_are_not_stored() {
     check_both(
         ": hi\nid: 7\nretry: 1\ndata: x\n:x\nid\n\n:only\n\n\n",

@@ -148,12 +148,10 @@ impl Carrier<'_> {
         let mut appender = self.stream.appender();
         loop {
             answer.begin_to_wait();
-            let fed = poll_fn(|cx| {
-                // A log that refuses is noticed before the upstream says more.
-                if let Poll::Ready(error) = appender.poll_failed(cx) {
-                    return Poll::Ready(Err(error));
-                }
-                answer.poll_feed(cx, &mut |bytes| self.intake.push(bytes)).map(Ok)
+            let fed = poll_fn(|cx| match answer.poll_feed(cx, &mut |bytes| self.intake.push(bytes)) {
+                Poll::Ready(fed) => Poll::Ready(Ok(fed)),
+                // A log that refuses is noticed before the upstream says more; what it has said, the next append refuses.
+                Poll::Pending => appender.poll_failed(cx).map(Err),
             });
             let fed = match fed.await {
                 Ok(fed) => fed,

@@ -84,15 +84,14 @@ impl Chunked {
                 }
                 return Ok((!data.is_empty()).then_some(data));
             }
-            if self.place == Place::Whole {
+            let Some((&byte, behind)) = bytes.split_first().filter(|_| self.place != Place::Whole) else {
                 return Ok(None);
-            }
-            if let Some((place, rest)) = self.place.stride(bytes) {
-                (self.place, self.overhead, *bytes) = (place, 0, rest);
+            };
+            if let Some((place, behind)) = self.place.stride(bytes) {
+                (self.place, self.overhead, *bytes) = (place, 0, behind);
                 continue;
             }
-            let Some((&byte, rest)) = bytes.split_first() else { return Ok(None) };
-            *bytes = rest;
+            *bytes = behind;
             self.overhead += 1;
             self.place = self.step(byte).ok_or(BadChunk)?;
             match self.place {
@@ -245,6 +244,15 @@ mod tests {
     fn what_stands_around_the_data_is_bounded() {
         for input in [format!("1;{}", "x".repeat(OVERHEAD_BYTES_MAX)), format!("0\r\n{}", "A: b\r\n".repeat(4096))] {
             assert_eq!(read(Framing::chunked(), input.as_bytes().chunks(1000)), Err(BadChunk));
+        }
+    }
+
+    #[test]
+    fn the_bound_is_of_each_chunk_and_not_of_the_body() {
+        let chunks = |pieces: [&'static str; 2]| std::iter::repeat_n(pieces, OVERHEAD_BYTES_MAX).flatten();
+        for pieces in [["1\r\nx\r", "\n"], ["1;x\r\nx", "\r\n"], ["1\r\n", "x\r\n"]] {
+            let (data, ..) = read(Framing::chunked(), chunks(pieces).map(str::as_bytes)).unwrap();
+            assert_eq!(data.len(), OVERHEAD_BYTES_MAX, "{pieces:?}");
         }
     }
 

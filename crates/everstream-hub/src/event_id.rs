@@ -36,7 +36,7 @@ impl EventId {
 
     /// Appends what `Display` writes. A frame does so for each record, for which the formatter is slow.
     pub(crate) fn put(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.epoch.as_str().as_bytes());
+        out.extend_from_slice(self.epoch.as_bytes());
         out.push(b'-');
         out.extend_from_slice(itoa::Buffer::new().format(self.next.0).as_bytes());
         out.extend_from_slice(self.end_mark().as_bytes());

@@ -54,8 +54,13 @@ impl Epoch {
     /// The token.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        let token = self.token.get(..usize::from(self.len)).unwrap_or_default();
-        std::str::from_utf8(token).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The token as the ASCII bytes that it is, for whoever writes it beside every record.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.token.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 

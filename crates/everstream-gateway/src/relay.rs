@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -66,9 +67,9 @@ impl Relay {
         let (draining, cutoff) = (tasks.draining(), tasks.cutoff());
         let ending = {
             let mut carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
-            let carrying = AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind();
+            let mut carrying = pin!(AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind());
             // Beside every token of the answer, and woken once at most.
-            let interrupted = Dormant::new(Box::pin(async {
+            let mut interrupted = Dormant::new(Box::pin(async {
                 tokio::select! {
                     // Each branch only looks.
                     biased;
@@ -77,13 +78,13 @@ impl Relay {
                     () = left_alone(presence.abandoned(&stream, on_disconnect, audience), draining) => abandoned(),
                 }
             }));
-            tokio::select! {
-                // Each branch may be dropped: `carry` then closes the upstream's connection, and an append that was
-                // handed over takes full effect. `carry` goes first, since its own last append ends the stream too.
-                biased;
-                ending = carrying => ending.unwrap_or_else(|_| failed(&internal())),
-                ending = interrupted => ending,
-            }
+            // Each may be dropped: `carry` then closes the upstream's connection, and an append that was handed over takes
+            // full effect. `carry` goes first, since its own last append ends the stream too.
+            poll_fn(|cx| match carrying.as_mut().poll(cx) {
+                Poll::Ready(ending) => Poll::Ready(ending.unwrap_or_else(|_| failed(&internal()))),
+                Poll::Pending => interrupted.poll_unpin(cx),
+            })
+            .await
         };
         let whole = match ending {
             Ending::Whole(answer) => Some(answer),

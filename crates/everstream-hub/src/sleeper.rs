@@ -15,14 +15,19 @@ pub(crate) struct Bed(Option<Waker>);
 impl Sleeper {
     /// From here on the task of `cx` is woken, always with the same `bed`. What it waits for is to be looked at after that:
     /// what came before need not wake it.
+    #[inline]
     pub(crate) fn lie_down(&self, bed: &mut Bed, cx: &Context<'_>) {
-        if bed.0.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return;
+        if !bed.0.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.change(bed, cx.waker());
         }
-        bed.0 = Some(cx.waker().clone());
+    }
+
+    #[cold]
+    fn change(&self, bed: &mut Bed, waker: &Waker) {
+        bed.0 = Some(waker.clone());
         // No code panics while it holds the lock, so that a poisoned one is as good as any.
         let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let former = task.replace(cx.waker().clone());
+        let former = task.replace(waker.clone());
         drop(task);
         // Dropping a waker may drop a task, which must not find the lock taken.
         drop(former);

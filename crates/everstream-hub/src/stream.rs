@@ -279,23 +279,22 @@ impl Stream {
     /// # Cancel safety
     /// Safe.
     pub async fn unwatched(&self) {
-        self.until_subscribers(|count| count == 0).await;
+        loop {
+            let change = self.live.audience.notified();
+            if self.live.subscribers() == 0 {
+                return;
+            }
+            change.await;
+        }
     }
 
-    /// Resolves once somebody subscribes.
+    /// Resolves once somebody subscribes, who may be gone again by then.
     ///
     /// # Cancel safety
     /// Safe.
     pub async fn watched(&self) {
-        self.until_subscribers(|count| count > 0).await;
-    }
-
-    async fn until_subscribers(&self, holds: impl Fn(usize) -> bool) {
-        loop {
-            let change = self.live.audience.notified();
-            if holds(self.live.subscribers()) {
-                return;
-            }
+        let change = self.live.audience.notified();
+        if self.live.subscribers() == 0 {
             change.await;
         }
     }

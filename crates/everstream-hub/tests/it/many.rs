@@ -73,6 +73,17 @@ async fn the_last_of_many_to_go_leaves_the_stream_unwatched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subscriber_that_is_gone_again_was_there() {
+    let rig = Rig::new(config());
+    let stream = rig.text_stream("s").await;
+    let mut watched = Box::pin(stream.watched());
+    assert!(watched.as_mut().now_or_never().is_none());
+    drop(stream.subscribe(Offset::ZERO).unwrap());
+    assert!(watched.now_or_never().is_some());
+    assert!(is_waiting(stream.watched()).await, "nobody else came");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_let_go_goes_on_from_any_offset_and_the_others_go_on_too() {
     let rig = Rig::new(config());
     let stream = rig.text_stream("s").await;

@@ -47,13 +47,16 @@ impl StreamName {
         if text.is_empty() || text.len() > Self::LEN_MAX {
             return Err(InvalidStreamName::Length);
         }
-        if let Some(stranger) = text.chars().find(|&c| c != '/' && !is_lawful(c)) {
-            return Err(InvalidStreamName::Character(stranger));
+        // By bytes, since every request has a name: what is before the first stranger is ASCII, so that a character begins
+        // there.
+        if let Some(at) = text.bytes().position(|byte| byte != b'/' && !is_lawful(byte)) {
+            let stranger = text.get(at..).and_then(|rest| rest.chars().next());
+            return Err(InvalidStreamName::Character(stranger.unwrap_or_default()));
         }
-        for segment in text.split('/') {
+        for segment in text.as_bytes().split(|byte| *byte == b'/') {
             match segment {
-                "" => return Err(InvalidStreamName::EmptySegment),
-                "." | ".." => return Err(InvalidStreamName::DotSegment),
+                b"" => return Err(InvalidStreamName::EmptySegment),
+                b"." | b".." => return Err(InvalidStreamName::DotSegment),
                 _ => {}
             }
         }
@@ -67,8 +70,8 @@ impl StreamName {
     }
 }
 
-fn is_lawful(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | ':' | '@')
+const fn is_lawful(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':' | b'@')
 }
 
 impl fmt::Display for StreamName {
@@ -117,6 +120,8 @@ mod tests {
             ("a b", Character(' ')),
             ("a\nb", Character('\n')),
             ("ä", Character('ä')),
+            ("a/b-ä c", Character('ä')),
+            ("a//ä", Character('ä')),
             ("__ds/x", Reserved),
         ] {
             assert_eq!(StreamName::parse(text), Err(broken), "{text:?}");

@@ -12,6 +12,7 @@ DEBUG_BINARY := $(abspath $(CARGO_TARGET_DIR))/debug/everstream
 BENCH ?= fan-out saturated idle-memory chat growth-subscribers relay demo appends growth-streams resume storm startup \
   decode
 RELEASE_BINARY := $(abspath $(CARGO_TARGET_DIR))/release/everstream
+PGO_BINARY := $(abspath $(CARGO_TARGET_DIR))/pgo/release/everstream
 CONFORMANCE_BINARY := $(abspath $(CARGO_TARGET_DIR))/conformance/everstream
 DURABLE_STREAMS := tests/durable-streams
 WEB_SOURCES := $(shell git ls-files --cached --others --exclude-standard web 2>/dev/null)
@@ -29,6 +30,12 @@ test: test-rust test-web test-example test-e2e test-sdk test-durable-streams fuz
 release: need-build page ## Build the optimised binary, target/release/everstream
 	cargo build --locked --release --package everstream
 	@echo "built $(RELEASE_BINARY)"
+
+.PHONY: release-pgo
+release-pgo: need-build page ## Build what to ship, target/pgo/release/everstream: optimised by what it does under load, in 15 minutes
+	scripts/need.sh profdata
+	scripts/pgo.sh $(CARGO_TARGET_DIR)/pgo
+	@echo "built $(PGO_BINARY)"
 
 .PHONY: demo-llm
 demo-llm: binary need-browser ## Show the whole way on a real language model, and check it
@@ -129,9 +136,9 @@ flamegraph: release ## Draw where the server spends its CPU in a benchmark (BENC
 	scripts/flamegraph.sh $(RELEASE_BINARY) $(OUT) $(firstword $(BENCH)) $(ARGS)
 
 .PHONY: function-order
-function-order: release ## Note which functions run, so that the next build lays them side by side (needs valgrind)
+function-order: release release-pgo ## Note which functions run, so that the next build lays them side by side (needs valgrind)
 	cargo build --locked --release --package everstream-benches
-	scripts/function-order.sh $(RELEASE_BINARY) $(dir $(RELEASE_BINARY))bench
+	scripts/function-order.sh $(dir $(RELEASE_BINARY))bench $(RELEASE_BINARY) $(PGO_BINARY)
 
 .PHONY: instructions
 instructions: release ## Count the instructions and cache misses of an event, by function (BENCH=relay or chat; needs valgrind)

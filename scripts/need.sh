@@ -2,7 +2,7 @@
 # need.sh THING…: makes sure that each thing is on this machine. What Debian packages is installed where that is
 # allowed (root or sudo without a password, and apt-get); otherwise one sentence says what to install, and it fails.
 #
-# Things: cc  cxx  git  curl  python  chromium  cargo  node
+# Things: cc  cxx  git  curl  python  chromium  cargo  node  profdata
 set -euo pipefail
 
 # Prints the Debian packages that provide the thing, and nothing when it is here already.
@@ -13,9 +13,16 @@ packages_for() {
     git | curl) command -v "$1" >/dev/null || echo "$1" ;;
     # CHROMIUM names one that is not on the path, for the tests too.
     chromium) [ -x "${CHROMIUM:-}" ] || command -v chromium >/dev/null || echo chromium ;;
+    # It must read what the compiler writes, so it is of the same LLVM.
+    profdata) command -v "llvm-profdata-$(llvm)" >/dev/null || echo "llvm-$(llvm)" ;;
     python) python3 -c 'import ensurepip, venv' 2>/dev/null || echo "python3 python3-venv" ;;
     *) echo "need.sh: does not know '$1'" >&2 && exit 2 ;;
   esac
+}
+
+# The version of LLVM that the compiler is built on.
+llvm() {
+  rustc --version --verbose | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p'
 }
 
 # Rust and Node come from their own installers; which one is the user's choice.

@@ -55,6 +55,9 @@ struct Arguments {
     /// Keep the result in docs/benchmarks/results, for plots and documents.
     #[arg(long, global = true)]
     record: bool,
+    /// Ask servers to end instead of killing them, so that they write what they have noted for a tool until then.
+    #[arg(long, global = true)]
+    gently: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -125,7 +128,8 @@ enum Part {
 }
 
 fn main() -> Result<()> {
-    let Arguments { server, peers, record, command } = Arguments::parse();
+    let Arguments { server, peers, record, gently, command } = Arguments::parse();
+    process::end_servers_gently(gently);
     let peers = peers.map_or(Peers::Installed, Peers::Named);
     match command {
         Command::Measure(definition) => wait(measure(&definition, &Bench { server, peers }, record)),
@@ -135,7 +139,7 @@ fn main() -> Result<()> {
         Command::Part(Part::AxumBroadcast) => peer::serve_axum_broadcast(),
         Command::Part(Part::GripBackend) => peer::serve_grip_backend(),
         Command::Part(Part::Upstream) => upstream::serve(),
-        Command::Part(Part::Guard { program, arguments }) => process::guard::stand(&program, &arguments),
+        Command::Part(Part::Guard { program, arguments }) => process::guard::stand(&program, &arguments, gently),
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +18,13 @@ const ANNOUNCEMENT: &str = "listening on http://";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often that is tried.
 const TRY_EVERY: Duration = Duration::from_millis(5);
+/// Whether guards ask servers to end.
+static GENTLY: OnceLock<bool> = OnceLock::new();
+
+/// Has every server that is started behind this asked to end and not killed, or not. The first word on it holds.
+pub(crate) fn end_servers_gently(gently: bool) {
+    GENTLY.get_or_init(|| gently);
+}
 
 /// A running server at `address`; it ends when this is dropped or the benchmark is killed.
 #[derive(Debug)]
@@ -88,7 +96,7 @@ impl Process {
         self.members()?.into_iter().map(|pid| family::status_kib(pid, "RssAnon:")).sum()
     }
 
-    /// Ends it the hard way and waits for it.
+    /// Ends it the hard way, unless servers are to be asked, and waits for it.
     pub(crate) fn kill(mut self) -> Result<()> {
         self.end()
     }
@@ -116,7 +124,8 @@ impl Drop for Process {
 /// The command that runs `program` under a guard.
 fn guarded(program: &Path, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("guard").arg("--").arg(program).args(arguments).stdin(Stdio::piped());
+    let gently = GENTLY.get().is_some_and(|gently| *gently).then_some("--gently");
+    command.arg("guard").args(gently).arg("--").arg(program).args(arguments).stdin(Stdio::piped());
     Ok(command)
 }
 

@@ -40,8 +40,8 @@ fn script_of(list: &str) -> String {
     for group in list.split("\n\n") {
         script.push_str("    *(");
         for name in group.lines() {
-            // What the compiler takes for cold has a prefix of its own.
-            let _ = write!(script, "\n      .text.{name} .text.unlikely.{name}");
+            // What the compiler takes for hot or cold has a prefix of its own.
+            let _ = write!(script, "\n      .text.{name} .text.hot.{name} .text.unlikely.{name}");
         }
         script.push_str("\n    )\n");
     }

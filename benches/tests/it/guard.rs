@@ -10,8 +10,14 @@ use std::time::{Duration, Instant};
 const FAMILY: &str = "sleep 600 & echo $$ $!; exec 2>&-; wait";
 
 fn guard(script: &str) -> Child {
+    guard_with(&[], script)
+}
+
+fn guard_with(options: &[&str], script: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["guard", "--", "/bin/sh", "-c", script])
+        .arg("guard")
+        .args(options)
+        .args(["--", "/bin/sh", "-c", script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -47,6 +53,21 @@ fn the_end_of_standard_input_ends_a_server_and_all_it_started() {
     drop(guard.stdin.take());
     guard.wait().unwrap();
     waits_until_gone(&members);
+}
+
+#[test]
+fn who_is_asked_gently_has_its_last_word() {
+    let directory = tempfile::tempdir().unwrap();
+    let last_word = directory.path().join("last-word");
+    let script = format!("trap 'echo bye >{}; exit' TERM; echo $$; while :; do sleep 0.01; done", last_word.display());
+    for (options, is_left) in [(&["--gently"][..], true), (&[], false)] {
+        let mut guard = guard_with(options, &script);
+        let members = members(&mut guard);
+        drop(guard.stdin.take());
+        guard.wait().unwrap();
+        waits_until_gone(&members);
+        assert_eq!(std::fs::remove_file(&last_word).is_ok(), is_left, "{options:?}");
+    }
 }
 
 #[test]

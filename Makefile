@@ -113,15 +113,19 @@ crash-sim: need-build ## Crash the disk engine in drawn runs (SEEDS=100 of them,
 	cargo build --locked --release --package everstream-crash
 	$(dir $(RELEASE_BINARY))crash-sim $(if $(SEED),$(SEED),$(or $(FROM),0) $(or $(SEEDS),100))
 
+# What is measured: PGO=1 for what ships.
+MEASURED := $(if $(PGO),$(PGO_BINARY),$(RELEASE_BINARY))
+MEASURED_BUILD := $(if $(PGO),release-pgo,release)
+
 .PHONY: bench
-bench: release ## Run every benchmark on the optimised binary (BENCH=fan-out for one, ARGS=--record to keep the results)
+bench: $(MEASURED_BUILD) ## Run every benchmark on the optimised binary (BENCH=fan-out for one, ARGS=--record to keep the results, PGO=1 for what ships)
 	cargo build --locked --release --package everstream-benches
-	for name in $(BENCH); do $(dir $(RELEASE_BINARY))bench $$name --server $(RELEASE_BINARY) $(ARGS); done
+	for name in $(BENCH); do $(dir $(RELEASE_BINARY))bench $$name --server $(MEASURED) $(ARGS); done
 
 .PHONY: bench-beside
-bench-beside: release ## Compare with Electric's durable-streams in one run, 4 minutes (ARGS="--parts tail" for one part)
+bench-beside: $(MEASURED_BUILD) ## Compare with Electric's durable-streams in one run, 4 minutes (ARGS="--parts tail" for one part)
 	cargo build --locked --release --package everstream-benches
-	$(dir $(RELEASE_BINARY))bench beside --server $(RELEASE_BINARY) \
+	$(dir $(RELEASE_BINARY))bench beside --server $(MEASURED) \
 	  --durable-streams $$(scripts/peer.sh durable-streams) $(ARGS)
 
 .PHONY: bench-plots
@@ -131,9 +135,9 @@ bench-plots: need-build ## Draw the recorded results (make bench ARGS=--record) 
 
 OUT ?= flamegraph.svg
 .PHONY: flamegraph
-flamegraph: release ## Draw where the server spends its CPU in a benchmark (BENCH=relay ARGS="--answers 500" OUT=relay.svg)
+flamegraph: $(MEASURED_BUILD) ## Draw where the server spends its CPU in a benchmark (BENCH=relay ARGS="--answers 500" OUT=relay.svg)
 	cargo build --locked --release --package everstream-benches
-	scripts/flamegraph.sh $(RELEASE_BINARY) $(OUT) $(firstword $(BENCH)) $(ARGS)
+	scripts/flamegraph.sh $(MEASURED) $(OUT) $(firstword $(BENCH)) $(ARGS)
 
 .PHONY: function-order
 function-order: release release-pgo ## Note which functions run, so that the next build lays them side by side (needs valgrind)
@@ -141,9 +145,9 @@ function-order: release release-pgo ## Note which functions run, so that the nex
 	scripts/function-order.sh $(dir $(RELEASE_BINARY))bench $(RELEASE_BINARY) $(PGO_BINARY)
 
 .PHONY: instructions
-instructions: release ## Count the instructions and cache misses of an event, by function (BENCH=relay or chat; needs valgrind)
+instructions: $(MEASURED_BUILD) ## Count the instructions and cache misses of an event, by function (BENCH=relay or chat; needs valgrind)
 	cargo build --locked --release --package everstream-benches
-	scripts/instructions.sh $(RELEASE_BINARY) $(dir $(RELEASE_BINARY))bench $(firstword $(filter relay chat,$(BENCH))) $(ARGS)
+	scripts/instructions.sh $(MEASURED) $(dir $(RELEASE_BINARY))bench $(firstword $(filter relay chat,$(BENCH))) $(ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: need-build page ## Run every benchmark small and short: what must hold, no figures

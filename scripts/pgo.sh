@@ -31,4 +31,6 @@ few=(--gently --peers none --server "$target/counting/release/everstream")
 "llvm-profdata-$llvm" merge --sparse --output="$profile" "$counts"
 
 say 4 "the server by their counts"
+# Cargo does not see that the counts are new ones.
+rm -rf "$target/release"
 RUSTFLAGS="-Cprofile-use=$profile" CARGO_TARGET_DIR=$target cargo build --locked --release --package everstream

@@ -139,6 +139,17 @@ impl Log for FaultyLog {
         })
     }
 
+    /// What is held back has to wait.
+    fn commit_now(&self, entries: &[Entry]) -> Option<Result<(), Error>> {
+        if self.acks.borrow().is_held {
+            return None;
+        }
+        if let Err(error) = self.admit_write().and_then(|()| self.count_commit()) {
+            return Some(Err(error));
+        }
+        self.inner.commit_now(entries)
+    }
+
     fn read(&self, stream: StreamKey, from: Offset, limit: ReadLimit) -> LogFuture<'_, Vec<Record>> {
         Box::pin(async move {
             self.admit_read()?;

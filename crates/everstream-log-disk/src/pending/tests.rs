@@ -46,16 +46,25 @@ impl Rig {
     }
 }
 
-#[test]
-fn a_page_is_what_lies_behind_its_offset_across_both_sets() {
+/// The offsets and lengths of what [`in_both_sets`] has.
+const IN_BOTH_SETS: [(u64, usize); 5] = [(10, 1), (11, 0), (12, 3), (13, 4), (14, 5)];
+
+/// A stream with such a separator, some of which is set aside; each page of it has what it is to have.
+fn in_both_sets(separator: Option<u8>) -> Rig {
     let mut rig = Rig::new();
+    rig.tail.separator = separator;
     rig.append(&[1, 0, 3], |_| {});
     rig.pending.set_aside();
     rig.append(&[4, 5], |_| {});
-    let all = [(10, 1), (11, 0), (12, 3), (13, 4), (14, 5)];
     for from in 10..=15 {
-        assert_eq!(rig.read(from, 100, 1_000), (Served::Yes, all[from as usize - 10..].to_vec()));
+        assert_eq!(rig.read(from, 100, 1_000), (Served::Yes, IN_BOTH_SETS[from as usize - 10..].to_vec()));
     }
+    rig
+}
+
+#[test]
+fn a_page_is_what_lies_behind_its_offset_across_both_sets() {
+    let (rig, all) = (in_both_sets(None), IN_BOTH_SETS);
     assert_eq!(rig.read(9, 100, 1_000).0, Served::Store);
     assert_eq!(rig.read(16, 100, 1_000).0, Served::Beyond);
     assert_eq!(rig.read(10, 2, 1_000).1, all[..2]);
@@ -69,15 +78,7 @@ fn a_page_is_what_lies_behind_its_offset_across_both_sets() {
 
 #[test]
 fn a_page_of_a_stream_with_a_separator_has_the_same_records_and_limits() {
-    let mut rig = Rig::new();
-    rig.tail.separator = Some(b',');
-    rig.append(&[1, 0, 3], |_| {});
-    rig.pending.set_aside();
-    rig.append(&[4, 5], |_| {});
-    let all = [(10, 1), (11, 0), (12, 3), (13, 4), (14, 5)];
-    for from in 10..=15 {
-        assert_eq!(rig.read(from, 100, 1_000), (Served::Yes, all[from as usize - 10..].to_vec()));
-    }
+    let (rig, all) = (in_both_sets(Some(b',')), IN_BOTH_SETS);
     assert_eq!(rig.read(10, 100, 4).1, all[..3], "the limit counts no separators");
     assert_eq!(rig.read(10, 100, 5).1, all[..4]);
     assert_eq!(rig.pending.tail(STREAM).map(|tail| tail.bytes), Some(113));

@@ -34,13 +34,10 @@ pub(crate) fn stand(program: &Path, arguments: &[OsString], gently: bool) -> Res
     std::thread::spawn(move || {
         // An error is an end as well.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        if gently {
-            ask_descendants()?;
-        }
-        end_descendants()
+        end_descendants(gently)
     });
     let status = child.wait()?;
-    end_descendants()?;
+    end_descendants(gently)?;
     // What they left behind came here, all of it ended by now, and is not left to whoever is next in line.
     while let Ok(Some(_)) = rustix::process::wait(WaitOptions::empty()) {}
     // A signal is how servers end here.
@@ -57,7 +54,10 @@ fn ask_descendants() -> Result<()> {
     Ok(())
 }
 
-fn end_descendants() -> Result<()> {
+fn end_descendants(gently: bool) -> Result<()> {
+    if gently {
+        ask_descendants()?;
+    }
     let began = Instant::now();
     loop {
         let left = send_to_descendants(Signal::KILL)?;

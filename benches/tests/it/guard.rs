@@ -59,7 +59,9 @@ fn the_end_of_standard_input_ends_a_server_and_all_it_started() {
 fn who_is_asked_gently_has_its_last_word() {
     let directory = tempfile::tempdir().unwrap();
     let last_word = directory.path().join("last-word");
-    let script = format!("trap 'echo bye >{}; exit' TERM; echo $$; while :; do sleep 0.01; done", last_word.display());
+    // Whoever starts it is gone before it has spoken, as a rule.
+    let script =
+        format!("(trap 'echo bye >{}; exit' TERM; echo $$; while :; do sleep 0.01; done) & wait", last_word.display());
     for (options, is_left) in [(&["--gently"][..], true), (&[], false)] {
         let mut guard = guard_with(options, &script);
         let members = members(&mut guard);

@@ -13,16 +13,14 @@ packages_for() {
     git | curl) command -v "$1" >/dev/null || echo "$1" ;;
     # CHROMIUM names one that is not on the path, for the tests too.
     chromium) [ -x "${CHROMIUM:-}" ] || command -v chromium >/dev/null || echo chromium ;;
-    # It must read what the compiler writes, so it is of the same LLVM.
-    profdata) command -v "llvm-profdata-$(llvm)" >/dev/null || echo "llvm-$(llvm)" ;;
+    profdata)
+      local llvm
+      llvm=$("$(dirname "$0")/llvm-version.sh")
+      command -v "llvm-profdata-$llvm" >/dev/null || echo "llvm-$llvm"
+      ;;
     python) python3 -c 'import ensurepip, venv' 2>/dev/null || echo "python3 python3-venv" ;;
     *) echo "need.sh: does not know '$1'" >&2 && exit 2 ;;
   esac
-}
-
-# The version of LLVM that the compiler is built on.
-llvm() {
-  rustc --version --verbose | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p'
 }
 
 # Rust and Node come from their own installers; which one is the user's choice.

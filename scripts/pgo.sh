@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 [ $# = 1 ] || { echo "usage: pgo.sh DIR" >&2 && exit 2; }
 mkdir -p "$1"
 target=$(realpath "$1")
-llvm=$(rustc --version --verbose | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+profdata=llvm-profdata-$(scripts/llvm-version.sh)
 counts=$target/counts
 profile=$target/everstream.profdata
 say() { echo "[$1/4] $2"; }
@@ -28,7 +28,7 @@ few=(--gently --peers none --server "$target/counting/release/everstream")
 "$bench" storm --subscribers 500 --streams 10 --missed 20 --live-streams 3 "${few[@]}"
 "$bench" beside --rounds 1 --seconds 1 --streams 100 --subscribers 64,512 --records 20000 --rate 500 --connections 64 \
   "${few[@]}"
-"llvm-profdata-$llvm" merge --sparse --output="$profile" "$counts"
+"$profdata" merge --sparse --output="$profile" "$counts"
 
 say 4 "the server by their counts"
 # Cargo does not see that the counts are new ones.

@@ -31,6 +31,7 @@ mod answer;
 mod body;
 mod chunked;
 mod connector;
+mod delayed_acks;
 mod failure;
 mod line;
 mod pipe;

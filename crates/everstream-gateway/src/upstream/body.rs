@@ -13,6 +13,7 @@ use hyper::client::conn::http1::{Connection, SendRequest};
 
 use super::chunked::Framing;
 use super::connector::Place;
+use super::delayed_acks::DelayedAcks;
 use super::line::Line;
 use super::request::CallBody;
 use super::wire::Wire;
@@ -54,6 +55,7 @@ pub(super) enum AnswerBody {
 pub(super) struct OwnBody {
     place: Place,
     wire: Wire,
+    acks: DelayedAcks,
     /// Read together with the head.
     held: BytesMut,
     framing: Framing,
@@ -130,7 +132,8 @@ impl OwnBody {
             value.as_bytes().split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"close"))
         });
         let can_be_kept = head.version == Version::HTTP_11 && !closes && framing != Framing::UntilClose;
-        Self { place, wire, held, framing, can_be_kept, has_closed: false, failure: None }
+        let acks = DelayedAcks::new();
+        Self { place, wire, acks, held, framing, can_be_kept, has_closed: false, failure: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, sink: Sink<'_>) -> Poll<Result<Step, BoxError>> {
@@ -164,6 +167,9 @@ impl OwnBody {
 
     /// Reads once.
     fn read(&mut self, cx: &mut Context<'_>, room: &mut [u8], sink: Sink<'_>) -> Poll<Brought> {
+        if let Some(socket) = self.wire.socket() {
+            self.acks.before_read(socket);
+        }
         let read = match ready!(self.wire.poll_take(cx, room)) {
             Ok(bytes) => bytes,
             Err(error) => {

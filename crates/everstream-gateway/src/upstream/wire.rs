@@ -49,6 +49,18 @@ impl Wire {
         Poll::Ready(Ok(read.filled().len()))
     }
 
+    /// The socket beneath, where there is one.
+    pub(super) fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Socket(socket) => Some(socket.inner()),
+            Self::Tls(tls) => match &**tls {
+                MaybeHttpsStream::Http(socket) => Some(socket.inner()),
+                MaybeHttpsStream::Https(tls) => Some(tls.inner().get_ref().0.inner().inner()),
+            },
+            Self::Memory(_) => None,
+        }
+    }
+
     /// Whether a read that leaves some of its room has brought all there is, so that the next one would find nothing: a
     /// socket is read by one call of the system, the others piece by piece.
     pub(super) const fn is_emptied_by_short_reads(&self) -> bool {

@@ -21,6 +21,7 @@ async fn connected() -> (OwnBody, TcpStream) {
     let body = OwnBody {
         place: connector.place(&http::Uri::from_static("http://upstream.test")),
         wire: Wire::Socket(TokioIo::new(wire)),
+        acks: DelayedAcks::new(),
         held: BytesMut::new(),
         framing: Framing::chunked(),
         can_be_kept: true,

@@ -1,5 +1,7 @@
 //! Making streams.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use everstream_log::{
     Alias, Create, Epoch, Expiry, NewRecord, Origin, Sequencing, Settings, StreamName, Timestamp, Verdict, judge,
@@ -135,7 +137,7 @@ impl Hub {
                 sequencing: create.sequencing.clone().map(Box::new),
             })
             .await?;
-        let live = LiveStream::new(head, create.name.clone(), self.home.clone(), &shared.config);
+        let live = LiveStream::new(head, create.name.clone(), Arc::clone(&self.home), &shared.config);
         match shared.registry.enter(live, seen) {
             Some(live) => Ok(self.handle(live, self.shared.clock.now())),
             None => self.stream(&create.name).await,

@@ -10,8 +10,9 @@ use crate::alarm::Alarm;
 use crate::hub::Shared;
 use crate::writer::{Command, Writer};
 
-/// What belongs to one runtime: the queue of its writer and the alarm of its subscriptions.
-#[derive(Debug, Clone)]
+/// What belongs to one runtime: the queue of its writer and the alarm of its subscriptions. Shared as a whole by handles
+/// and streams: one count moves when one of them is cloned.
+#[derive(Debug)]
 pub(crate) struct Home {
     pub(crate) writer: mpsc::Sender<Command>,
     pub(crate) alarm: Arc<Alarm>,
@@ -23,18 +24,27 @@ impl Home {
     /// # Errors
     /// `Draining` once the writer has ended.
     pub(crate) async fn order(&self, command: Command) -> Result<(), Error> {
-        match self.writer.try_send(command) {
-            Ok(()) => Ok(()),
+        match self.try_order(command)? {
+            None => Ok(()),
             // On the heap: it is rare, and its room would be that of everybody who gives orders.
-            Err(TrySendError::Full(command)) => {
-                Box::pin(self.writer.send(command)).await.map_err(|_| Error::draining())
-            }
+            Some(command) => Box::pin(self.writer.send(command)).await.map_err(|_| Error::draining()),
+        }
+    }
+
+    /// Queues a command, which comes back while the queue is full.
+    ///
+    /// # Errors
+    /// `Draining` once the writer has ended.
+    pub(crate) fn try_order(&self, command: Command) -> Result<Option<Command>, Error> {
+        match self.writer.try_send(command) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(command)) => Ok(Some(command)),
             Err(TrySendError::Closed(_)) => Err(Error::draining()),
         }
     }
 
     /// Spawns a writer and an alarm on the current runtime.
-    pub(crate) fn here(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn here(shared: &Arc<Shared>) -> Arc<Self> {
         let (sender, commands) = mpsc::channel(shared.config.queued_appends_max);
         let writer = Writer {
             log: Arc::clone(&shared.log),
@@ -46,6 +56,6 @@ impl Home {
         shared.tasks.spawn_service(|ended| writer.run(ended));
         let alarm = Arc::new(Alarm::default());
         shared.tasks.spawn_service(|ended| Arc::clone(&alarm).run(ended));
-        Self { writer: sender, alarm }
+        Arc::new(Self { writer: sender, alarm })
     }
 }

@@ -23,7 +23,7 @@ pub(crate) const ATTEMPTS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub struct Hub {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) home: Home,
+    pub(crate) home: Arc<Home>,
 }
 
 /// What all handles have in common.
@@ -66,7 +66,7 @@ impl Hub {
                     let Some(head) = self.shared.log.open(name).await? else {
                         return Err(self.shared.absent(name).await?);
                     };
-                    let live = LiveStream::new(head, name.clone(), self.home.clone(), &self.shared.config);
+                    let live = LiveStream::new(head, name.clone(), Arc::clone(&self.home), &self.shared.config);
                     match self.shared.registry.enter(live, seen) {
                         Some(live) => live,
                         None => continue,
@@ -85,6 +85,18 @@ impl Hub {
             return Ok(self.handle(live, now));
         }
         Err(restless(name))
+    }
+
+    /// The stream of this name as [`Hub::stream`] finds it, if it is in memory and no call of the log is needed to know
+    /// that it is there at `now`, which is the clock's.
+    #[must_use]
+    pub fn stream_in_memory(&self, name: &StreamName, now: Timestamp) -> Option<Stream> {
+        match self.shared.registry.get(name) {
+            Known::Live(live) if !live.is_gone() && !live.has_expired(now, &self.shared.config) => {
+                Some(self.handle(live, now))
+            }
+            Known::Live(_) | Known::Absent(_) => None,
+        }
     }
 
     /// The stream that holds `alias`, if any.

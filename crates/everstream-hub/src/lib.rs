@@ -10,6 +10,7 @@
 
 mod alarm;
 mod appender;
+mod appending;
 mod batch;
 mod config;
 mod content;
@@ -36,6 +37,7 @@ mod tasks;
 mod writer;
 
 pub use appender::Appender;
+pub use appending::Appending;
 pub use batch::{Batch, BatchFrame, BatchPlace, DueBatch, EncodeBatch};
 pub use config::HubConfig;
 pub use content::ContentKind;

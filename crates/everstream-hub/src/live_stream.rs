@@ -3,7 +3,7 @@
 pub(crate) mod sequence;
 mod state;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Context;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) struct LiveStream {
     /// Set if it began with the records of another stream. Boxed, since few did.
     pub(crate) forked_from: Option<Box<ForkedFrom>>,
     /// Where it is written.
-    pub(crate) home: Home,
+    pub(crate) home: Arc<Home>,
     pub(crate) deadline: Deadline,
     /// When somebody last appended, read or subscribed, in milliseconds since the epoch.
     pub(crate) used_ms: AtomicU64,
@@ -48,6 +48,8 @@ pub(crate) struct LiveStream {
     pub(crate) audience: Notify,
     /// Of the producers that appended lately. Most streams have none.
     pub(crate) seats: OnceLock<Box<Seats>>,
+    /// Whether it was deleted or has expired, as its state says: each request asks, and takes no lock for it.
+    gone: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -94,7 +96,7 @@ pub(crate) enum Found {
 }
 
 impl LiveStream {
-    pub(crate) fn new(head: StreamHead, name: StreamName, home: Home, config: &HubConfig) -> Self {
+    pub(crate) fn new(head: StreamHead, name: StreamName, home: Arc<Home>, config: &HubConfig) -> Self {
         let state = State::new(&head, config);
         Self {
             name,
@@ -110,6 +112,7 @@ impl LiveStream {
             ending: Notify::new(),
             audience: Notify::new(),
             seats: OnceLock::new(),
+            gone: AtomicBool::new(false),
             state: Mutex::new(state),
         }
     }
@@ -313,6 +316,7 @@ impl LiveStream {
     pub(crate) fn vanish(&self, end: End) {
         let mut state = self.state();
         state.end = Some(end);
+        self.gone.store(state.is_gone(), Ordering::Release);
         self.wake(state, true);
     }
 
@@ -337,7 +341,7 @@ impl LiveStream {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.state().is_gone()
+        self.gone.load(Ordering::Acquire)
     }
 
     pub(crate) fn subscribers(&self) -> usize {

@@ -13,8 +13,6 @@ use crate::fork;
 use crate::hub::Hub;
 use crate::live_stream::LiveStream;
 use crate::live_stream::sequence::Ticket;
-use crate::receipt::Reply;
-use crate::writer::Command;
 use crate::{BatchSubscription, ContentKind, EncodeBatch, Error, ErrorKind, Opening, Start, Subscription};
 
 /// A handle of a stream; keeps it in memory. Cheap to clone.
@@ -199,7 +197,7 @@ impl Stream {
     /// # Cancel safety
     /// A dropped call has either not begun or takes full effect: the writer finishes what it was given.
     pub async fn append(&self, append: Append) -> Result<Appended, Error> {
-        match self.settle(append, None).await? {
+        match self.hand_over(append)?.await? {
             Sequenced::Accepted(appended) => Ok(appended),
             Sequenced::Duplicate(_) => Err(Error::unsettled()),
         }
@@ -227,15 +225,7 @@ impl Stream {
             }
         };
         let ticket = Ticket { sequencing: Box::new(sequencing), seat };
-        self.settle(append, Some(Box::new(ticket))).await
-    }
-
-    async fn settle(&self, append: Append, ticket: Option<Box<Ticket>>) -> Result<Sequenced, Error> {
-        self.check(&append)?;
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Append { live: Arc::clone(&self.live), append, ticket, reply: Reply::Awaited(reply) };
-        self.live.home.order(command).await?;
-        answer.await.map_err(|_| Error::draining())?
+        self.hand_over_with(append, Some(Box::new(ticket)))?.await
     }
 
     /// Closes the stream as `stopped`, unless it has ended or `epoch` names another incarnation. Idempotent.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstream_hub::{Append, CreateStream, Delivery, ErrorKind, Stopped};
+use everstream_hub::{Append, CreateStream, Delivery, ErrorKind, HubConfig, Sequenced, Stopped};
 use everstream_log::{CloseReason, Offset, ReadLimit, RecordRun};
 
 use crate::rig::{Rig, append, close, config, drain, is_waiting, name, text};
@@ -73,6 +73,24 @@ async fn an_append_whose_caller_went_away_takes_effect_all_the_same() {
     assert_eq!(append(&stream, &["b"]).await.unwrap().first, Offset(1));
     close(&stream, CloseReason::Completed).await.unwrap();
     assert_eq!(drain(stream.subscribe(Offset::ZERO).unwrap()).await.0, ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_over_to_a_full_queue_waits_for_its_place_and_else_has_not_begun() {
+    let rig = Rig::new(HubConfig { queued_appends_max: 1, ..config() });
+    let stream = rig.text_stream("s").await;
+    let hand_over = |text: &'static str| stream.hand_over(Append { records: vec![text.into()], close: None }).unwrap();
+    let (first, dropped, last) = (hand_over("a"), hand_over("b"), hand_over("c"));
+    drop(dropped);
+    for (appending, offset) in [(first, Offset(0)), (last, Offset(1))] {
+        match appending.await.unwrap() {
+            Sequenced::Accepted(appended) => assert_eq!(appended.first, offset),
+            Sequenced::Duplicate(_) => panic!("it has no number"),
+        }
+    }
+    drop(hand_over("d"));
+    close(&stream, CloseReason::Completed).await.unwrap();
+    assert_eq!(drain(stream.subscribe(Offset::ZERO).unwrap()).await.0, ["a", "c", "d"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_hub::{CreateStream, End, ErrorKind, HubConfig};
-use everstream_log::{Alias, CloseReason, Expiry, Offset, Origin, Timestamp};
+use everstream_log::{Alias, Clock as _, CloseReason, Expiry, Offset, Origin, Timestamp};
 
 use crate::rig::{Rig, append, close, config, drain, name};
 
@@ -25,6 +25,25 @@ async fn use_keeps_a_stream_alive_and_disuse_does_not() {
     rig.clock.advance(TTL);
     assert_eq!(rig.hub.stream(&name("s")).await.unwrap_err().kind(), ErrorKind::StreamNotFound);
     assert!(rig.hub.create(CreateStream::new(name("s"), "application/json")).await.unwrap().is_new);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_found_in_memory_while_it_is_loaded_and_there() {
+    let rig = Rig::new(config());
+    let is_found = |rig: &Rig| rig.hub.stream_in_memory(&name("s"), rig.clock.now()).is_some();
+    assert!(!is_found(&rig));
+    drop(expiring(&rig, Expiry::Idle(TTL)).await);
+    assert!(is_found(&rig));
+    let rig = rig.restarted();
+    assert!(!is_found(&rig), "the log has it");
+    let stream = rig.hub.stream(&name("s")).await.unwrap();
+    assert!(is_found(&rig));
+    rig.clock.advance(TTL);
+    assert!(!is_found(&rig), "its time is up");
+    append(&stream, &["a"]).await.unwrap();
+    assert!(is_found(&rig), "it was used before anybody took it out");
+    rig.hub.delete(&name("s")).await.unwrap();
+    assert!(!is_found(&rig));
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,13 +17,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstream_hub::Dormancy;
+use everstream_hub::{Appending, Dormancy, Sequenced};
+use everstream_log::{StreamName, Timestamp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use self::request::{Recognised, recognise};
+use self::request::{Recognised, Request, recognise};
 use self::response::Acknowledgements;
 use crate::access::{Append, Caller};
 use crate::app::App;
@@ -55,6 +56,16 @@ pub(crate) enum Rest {
     Other(Vec<u8>),
 }
 
+/// What is to be done about what was read.
+enum Step {
+    /// An append of so many bytes, which came at that moment, is on its way.
+    HandedOver { appending: Appending, length: usize, now: Timestamp },
+    /// So many bytes are missing, as far as can be seen.
+    Read { missing: usize },
+    /// It is not for here.
+    Other,
+}
+
 /// What a connection waited for.
 enum Waited {
     /// For so many bytes; for none at the end of the stream.
@@ -83,27 +94,30 @@ impl PlainAppends {
     /// Dropped, it has lost what it read: the connection can only be closed. An append under way takes full effect.
     pub(crate) async fn serve(&self, unread: Vec<u8>, socket: &mut TcpStream) -> io::Result<Rest> {
         let mut unread = unread;
-        let mut heard_at = Instant::now();
+        // An append's own time says when it was heard; the clock is asked only for what is no whole one yet.
+        let (mut heard_at, mut has_news) = (self.now(), false);
         let mut patience = pin!(sleep(self.idle_timeout));
         let mut drained = pin!(self.draining.cancelled());
         // Both are asked only when they were woken: asking takes locks that all connections share.
         let mut aside = Dormancy::new();
         loop {
-            let recognised = match unread.as_slice() {
-                [] => Recognised::Unfinished { missing: READ_BYTES },
-                bytes => recognise(bytes, self.app.config.max_body_bytes.0),
-            };
-            match recognised {
-                Recognised::Plain { request, length } => {
-                    let Some(next) = self.append(&request).await else { return Ok(Rest::Other(unread)) };
-                    self.acknowledge(next, socket).await?;
+            match self.step(&unread) {
+                Step::HandedOver { appending, length, now } => {
+                    let Ok(Sequenced::Accepted(appended)) = appending.await else { return Ok(Rest::Other(unread)) };
+                    let rest = self.acknowledge(Position(appended.next), now, socket)?;
+                    if !rest.is_empty() {
+                        socket.write_all(&rest).await?;
+                    }
+                    (heard_at, has_news) = (now, false);
                     unread.drain(..length);
-                    continue;
                 }
-                Recognised::Other => return Ok(Rest::Other(unread)),
-                Recognised::Unfinished { missing } => {
+                Step::Other => return Ok(Rest::Other(unread)),
+                Step::Read { missing } => {
                     if unread.is_empty() {
                         unread = Vec::new();
+                    }
+                    if std::mem::take(&mut has_news) {
+                        heard_at = self.now();
                     }
                     let waited = poll_fn(|cx| match poll_read(socket, &mut unread, missing, cx) {
                         Poll::Ready(read) => Poll::Ready(read.map(Waited::Read)),
@@ -114,10 +128,10 @@ impl PlainAppends {
                     });
                     match waited.await? {
                         Waited::Read(0) => return Ok(Rest::Over),
-                        Waited::Read(_) => heard_at = Instant::now(),
+                        Waited::Read(_) => has_news = true,
                         // The timer is set once per connection and not per request: it looks when it was last needed.
-                        Waited::InVain if heard_at.elapsed() < self.idle_timeout => {
-                            patience.as_mut().reset(heard_at + self.idle_timeout);
+                        Waited::InVain if !self.patience_since(heard_at).is_zero() => {
+                            patience.as_mut().reset(Instant::now() + self.patience_since(heard_at));
                             aside.rouse();
                         }
                         // Half a request is hyper's to wait for, or to answer while the server drains.
@@ -129,23 +143,51 @@ impl PlainAppends {
         }
     }
 
-    /// Where the stream goes on; nothing for an append that was refused.
-    async fn append(&self, request: &request::Request<'_>) -> Option<Position> {
-        let stream = everstream_log::StreamName::parse(request.path).ok()?;
-        let grant = self.app.access.grant::<Append>(Caller::anonymous(), stream).ok()?;
-        append_plainly(&self.app, &grant, request.content_type, Bytes::copy_from_slice(request.body)).await
+    /// Judges `unread`. No future, so that nothing of this takes room in the connection's task.
+    fn step(&self, unread: &[u8]) -> Step {
+        if unread.is_empty() {
+            return Step::Read { missing: READ_BYTES };
+        }
+        match recognise(unread, self.app.config.max_body_bytes.0) {
+            Recognised::Plain { request, length } => {
+                // The one look at the clock for all that a request needs it for.
+                let now = self.now();
+                match self.hand_over(&request, now) {
+                    Some(appending) => Step::HandedOver { appending, length, now },
+                    None => Step::Other,
+                }
+            }
+            Recognised::Unfinished { missing } => Step::Read { missing },
+            Recognised::Other => Step::Other,
+        }
     }
 
-    async fn acknowledge(&self, next: Position, socket: &mut TcpStream) -> io::Result<()> {
+    /// Nothing for an append that is refused.
+    fn hand_over(&self, request: &Request<'_>, now: Timestamp) -> Option<Appending> {
+        let stream = StreamName::parse(request.path).ok()?;
+        let grant = self.app.access.grant::<Append>(Caller::anonymous(), stream).ok()?;
+        append_plainly(&self.app, &grant, request.content_type, Bytes::copy_from_slice(request.body), now)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.app.hub.clock().now()
+    }
+
+    /// What is left of the time that a connection may be idle.
+    fn patience_since(&self, heard_at: Timestamp) -> Duration {
+        self.idle_timeout.saturating_sub(self.now().since(heard_at))
+    }
+
+    /// Answers an append that came at `now`. What comes back the socket did not take.
+    fn acknowledge(&self, next: Position, now: Timestamp, socket: &TcpStream) -> io::Result<Vec<u8>> {
         // Small as it is, an answer nearly always fits the socket's buffer.
-        let rest = self.acknowledgements.write(next, self.app.hub.clock().now(), |answer| {
-            let written = match socket.try_io(Interest::WRITABLE, || send(&*socket, answer)) {
+        self.acknowledgements.write(next, now, |answer| {
+            let written = match socket.try_io(Interest::WRITABLE, || send(socket, answer)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
                 written => written?,
             };
-            io::Result::Ok(answer.get(written..).unwrap_or_default().to_vec())
-        })?;
-        if rest.is_empty() { Ok(()) } else { socket.write_all(&rest).await }
+            Ok(answer.get(written..).unwrap_or_default().to_vec())
+        })
     }
 }
 

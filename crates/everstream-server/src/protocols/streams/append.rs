@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use everstream_hub::{Append, Close, End, ErrorKind, Stream};
-use everstream_log::CloseReason;
+use everstream_hub::{Append, Appending, Close, End, ErrorKind, Stream};
+use everstream_log::{CloseReason, Timestamp};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -58,19 +58,26 @@ pub(super) async fn append(
     }
 }
 
-/// Appends the body of a request that says nothing else but its type, and returns where the stream goes on; nothing when
-/// it is refused, which [`append`] would explain.
-pub(crate) async fn append_plainly(
+/// Hands over the body of a request that says nothing else but its type, which came at `now`; nothing when it is refused,
+/// which [`append`] would explain, or when its stream has to be fetched from the log first.
+pub(crate) fn append_plainly(
     app: &App,
     grant: &Grant<access::Append>,
     content_type: &[u8],
     body: Bytes,
-) -> Option<Position> {
-    let stream = app.hub.stream(grant.stream()).await.ok()?;
-    let is_of_type = is_of_type(&stream, &String::from_utf8_lossy(content_type));
-    let records = payload_records(app, &stream, &body).ok().filter(|_| is_of_type)?;
-    let appended = stream.append(Append { records, close: None }).await.ok()?;
-    Some(Position(appended.next))
+    now: Timestamp,
+) -> Option<Appending> {
+    let stream = app.hub.stream_in_memory(grant.stream(), now)?;
+    if content_type != stream.settings().content_type.as_bytes()
+        && !is_of_type(&stream, &String::from_utf8_lossy(content_type))
+    {
+        return None;
+    }
+    let records = payload::records(stream.content(), body, PayloadLimits::of(&app.config)).ok()?;
+    if records.is_empty() {
+        return None;
+    }
+    stream.hand_over(Append { records, close: None }).ok()
 }
 
 /// The records of a body that has to have some.
@@ -82,8 +89,11 @@ fn records(app: &App, stream: &Stream, headers: &HeaderMap, body: &Bytes) -> Res
 /// The same, once its type is known to be the stream's.
 fn payload_records(app: &App, stream: &Stream, body: &Bytes) -> Result<Vec<Bytes>, Problem> {
     let content = stream.content();
-    let records =
-        if body.is_empty() { Vec::new() } else { payload::records(content, body, PayloadLimits::of(&app.config))? };
+    let records = if body.is_empty() {
+        Vec::new()
+    } else {
+        payload::records(content, body.clone(), PayloadLimits::of(&app.config))?
+    };
     if records.is_empty() {
         return Err(Problem::new(Code::InvalidBody, "the body has nothing to append").about(
             "body",

@@ -43,7 +43,7 @@ pub(super) async fn create(
     let records = if body.is_empty() {
         Vec::new()
     } else {
-        payload::records(ContentKind::of(&content_type), &body, PayloadLimits::of(&app.config))?
+        payload::records(ContentKind::of(&content_type), body, PayloadLimits::of(&app.config))?
     };
     let sequencing = sequencing(&parts.headers, records.is_empty() && close.is_none())?;
     let from = fork.as_ref().map(|fork| fork.from.clone());

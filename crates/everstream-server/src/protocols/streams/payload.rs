@@ -30,11 +30,11 @@ impl PayloadLimits {
 ///
 /// # Errors
 /// `invalid_event`, `invalid_body`, `event_too_large`, `too_many_records`, each naming what is wrong where.
-pub(super) fn records(kind: ContentKind, body: &Bytes, limits: PayloadLimits) -> Result<Vec<Bytes>, Problem> {
+pub(super) fn records(kind: ContentKind, body: Bytes, limits: PayloadLimits) -> Result<Vec<Bytes>, Problem> {
     let records = match kind {
-        ContentKind::EventStream => events(body, limits)?,
+        ContentKind::EventStream => events(&body, limits)?,
         ContentKind::Json => elements(body, limits)?,
-        ContentKind::Text | ContentKind::Binary => vec![body.clone()],
+        ContentKind::Text | ContentKind::Binary => vec![body],
     };
     if let Some(large) = records.iter().find(|record| record.len() > limits.event_bytes_max) {
         return Err(too_large(limits.event_bytes_max).about("body", format!("a record of {} bytes", large.len()), ""));
@@ -82,12 +82,14 @@ pub(super) fn refused_event(rejected: &Rejected) -> Problem {
 
 /// The elements of an array, one level deep, or the one value there is: its bytes as they came, so that no number
 /// loses a digit.
-fn elements(body: &Bytes, limits: PayloadLimits) -> Result<Vec<Bytes>, Problem> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| invalid_json(&String::from_utf8_lossy(body), &format!("the body is not UTF-8: {error}")))?;
+fn elements(body: Bytes, limits: PayloadLimits) -> Result<Vec<Bytes>, Problem> {
+    let text = std::str::from_utf8(&body)
+        .map_err(|error| invalid_json(&String::from_utf8_lossy(&body), &format!("the body is not UTF-8: {error}")))?;
     let is_array = text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[');
     if !is_array {
-        return Ok(vec![json_value(body, text)?]);
+        let value = json_text(text)?;
+        // A share would be one more allocation, and a body is nearly always its value and nothing around it.
+        return Ok(vec![if value.len() == body.len() { body } else { body.slice_ref(value.as_bytes()) }]);
     }
     let mut json = serde_json::Deserializer::from_str(text);
     let elements = json
@@ -102,8 +104,12 @@ fn elements(body: &Bytes, limits: PayloadLimits) -> Result<Vec<Bytes>, Problem> 
 
 /// `text` as one value; it must be the text of `body`, of which the value keeps its share.
 pub(super) fn json_value(body: &Bytes, text: &str) -> Result<Bytes, Problem> {
+    Ok(body.slice_ref(json_text(text)?.as_bytes()))
+}
+
+fn json_text(text: &str) -> Result<&str, Problem> {
     let value: &RawValue = serde_json::from_str(text).map_err(|error| invalid_json(text, &error.to_string()))?;
-    Ok(body.slice_ref(value.get().as_bytes()))
+    Ok(value.get())
 }
 
 pub(super) fn invalid_json(text: &str, detail: &str) -> Problem {

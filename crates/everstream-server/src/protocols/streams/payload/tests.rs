@@ -3,7 +3,7 @@ use super::*;
 const LIMITS: PayloadLimits = PayloadLimits { event_bytes_max: 64, records_max: 4 };
 
 fn split(kind: ContentKind, body: &[u8]) -> Result<Vec<String>, String> {
-    match records(kind, &Bytes::copy_from_slice(body), LIMITS) {
+    match records(kind, Bytes::copy_from_slice(body), LIMITS) {
         Ok(records) => Ok(records.iter().map(|record| String::from_utf8_lossy(record).into_owned()).collect()),
         Err(problem) => Err(problem.code().as_str().to_owned()),
     }
@@ -79,7 +79,7 @@ fn size_and_number_are_bounded() {
 #[test]
 fn a_refused_event_is_named_by_line_and_excerpt() {
     let problem =
-        records(ContentKind::EventStream, &Bytes::from_static(b"data: a\n\nevent: b\n\n"), LIMITS).unwrap_err();
+        records(ContentKind::EventStream, Bytes::from_static(b"data: a\n\nevent: b\n\n"), LIMITS).unwrap_err();
     let document: serde_json::Value = serde_json::from_slice(&problem.to_json()).unwrap();
     assert_eq!(document["field"], "body, line 3");
     assert_eq!(document["value"], "event: b");

@@ -24,13 +24,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use self::request::{Recognised, Request, recognise};
+use self::familiar::Familiar;
+use self::request::{Recognised, Request};
 use self::response::Acknowledgements;
 use crate::access::{Append, Caller};
 use crate::app::App;
 use crate::protocols::streams::{Position, append_plainly};
 use crate::send::send;
 
+mod familiar;
 mod request;
 mod response;
 
@@ -42,6 +44,7 @@ const READ_BYTES: usize = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct PlainAppends {
     app: App,
+    heads: Familiar,
     acknowledgements: Acknowledgements,
     idle_timeout: Duration,
     draining: CancellationToken,
@@ -78,6 +81,7 @@ enum Waited {
 impl PlainAppends {
     pub(crate) fn new(app: App) -> Self {
         Self {
+            heads: Familiar::default(),
             acknowledgements: Acknowledgements::new(&app.config),
             idle_timeout: app.config.idle_timeout,
             draining: app.hub.tasks().draining().clone(),
@@ -148,7 +152,7 @@ impl PlainAppends {
         if unread.is_empty() {
             return Step::Read { missing: READ_BYTES };
         }
-        match recognise(unread, self.app.config.max_body_bytes.0) {
+        match self.heads.recognise(unread, self.app.config.max_body_bytes.0) {
             Recognised::Plain { request, length } => {
                 // The one look at the clock for all that a request needs it for.
                 let now = self.now();

@@ -5,6 +5,8 @@ use httparse::{EMPTY_HEADER, Header, Status};
 /// The path of a stream's resource begins like this.
 const PREFIX: &str = "/v1/stream/";
 const METHOD: &[u8] = b"POST ";
+/// What a plain path has none of: escapes, and what ends a path.
+pub(super) const ESCAPES: &[u8] = b"%?#";
 /// A request with more headers is not plain.
 const HEADERS_MAX: usize = 24;
 /// Longer bodies are left to hyper, for which a few microseconds are nothing beside them.
@@ -56,36 +58,56 @@ pub(super) enum Recognised<'a> {
     Other,
 }
 
-/// Says what `bytes` are, of which there is at least one.
-pub(super) fn recognise(bytes: &[u8], body_bytes_max: usize) -> Recognised<'_> {
-    if !bytes.starts_with(METHOD) {
-        return Recognised::Other;
+/// The head of a plain append, as slices of what was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head<'a> {
+    /// As in a [`Request`].
+    pub(super) path: &'a str,
+    pub(super) content_type: &'a [u8],
+    /// The digits of the body's length.
+    pub(super) length: &'a [u8],
+    /// How many bytes the head has.
+    pub(super) bytes: usize,
+}
+
+impl<'a> Head<'a> {
+    /// Reads the head that `bytes` begin with; nothing if it is no plain append's, or not whole.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        if !bytes.starts_with(METHOD) {
+            return None;
+        }
+        let mut headers = [EMPTY_HEADER; HEADERS_MAX];
+        let mut head = httparse::Request::new(&mut headers);
+        let Ok(Status::Complete(length)) = head.parse(bytes) else { return None };
+        let path = head.path?.strip_prefix(PREFIX).filter(|_| head.version == Some(1))?;
+        if path.bytes().any(|byte| ESCAPES.contains(&byte)) {
+            return None;
+        }
+        let meaning = Meaning::of(head.headers)?;
+        Some(Self { path, content_type: meaning.content_type, length: meaning.length, bytes: length })
     }
-    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
-    let mut head = httparse::Request::new(&mut headers);
-    let Ok(Status::Complete(head_length)) = head.parse(bytes) else { return Recognised::Other };
-    let path = head.path.and_then(|target| target.strip_prefix(PREFIX));
-    let Some(path) = path.filter(|_| head.version == Some(1)) else { return Recognised::Other };
-    let Some(meaning) = Meaning::of(head.headers) else { return Recognised::Other };
-    if path.bytes().any(|byte| matches!(byte, b'%' | b'?' | b'#'))
-        || meaning.length > BODY_BYTES_MAX.min(body_bytes_max)
-    {
-        return Recognised::Other;
-    }
-    let rest = bytes.get(head_length..).unwrap_or_default();
-    match rest.get(..meaning.length) {
-        Some(body) => Recognised::Plain {
-            request: Request { path, content_type: meaning.content_type, body },
-            length: head_length + meaning.length,
-        },
-        None => Recognised::Unfinished { missing: meaning.length - rest.len() },
+
+    /// What `bytes` are, which begin with this head.
+    pub(super) fn judge(self, bytes: &'a [u8], body_bytes_max: usize) -> Recognised<'a> {
+        let Some(length) = parse_length(self.length) else { return Recognised::Other };
+        if length > BODY_BYTES_MAX.min(body_bytes_max) {
+            return Recognised::Other;
+        }
+        let rest = bytes.get(self.bytes..).unwrap_or_default();
+        match rest.get(..length) {
+            Some(body) => Recognised::Plain {
+                request: Request { path: self.path, content_type: self.content_type, body },
+                length: self.bytes + length,
+            },
+            None => Recognised::Unfinished { missing: length - rest.len() },
+        }
     }
 }
 
 /// What the headers of a plain append say.
 struct Meaning<'a> {
     content_type: &'a [u8],
-    length: usize,
+    length: &'a [u8],
 }
 
 impl<'a> Meaning<'a> {
@@ -106,7 +128,7 @@ impl<'a> Meaning<'a> {
             }
         }
         host.filter(|host| is_usual_host(host))?;
-        Some(Self { content_type: content_type?, length: parse_length(length?)? })
+        Some(Self { content_type: content_type?, length: length? })
     }
 }
 
@@ -134,6 +156,10 @@ fn parse_length(value: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn recognise(bytes: &[u8], body_bytes_max: usize) -> Recognised<'_> {
+        Head::parse(bytes).map_or(Recognised::Other, |head| head.judge(bytes, body_bytes_max))
+    }
 
     const PLAIN: &str = "Host: a.example:8000\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n";
 

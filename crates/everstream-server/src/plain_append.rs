@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use everstream_hub::{Appending, Dormancy, Sequenced};
 use everstream_log::{StreamName, Timestamp};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
+use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ use self::response::Acknowledgements;
 use crate::access::{Append, Caller};
 use crate::app::App;
 use crate::protocols::streams::{Position, append_plainly};
-use crate::send::send;
+use crate::send::{recv, send};
 
 mod familiar;
 mod request;
@@ -198,12 +198,25 @@ impl PlainAppends {
 /// Reads what is there; there is room for `missing` bytes. A socket that gave less than there was room for is empty, and
 /// is not asked again until the kernel has news of it.
 fn poll_read(
-    socket: &mut TcpStream,
+    socket: &TcpStream,
     unread: &mut Vec<u8>,
     missing: usize,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    ready!(socket.poll_read_ready(cx))?;
-    unread.reserve(missing.max(READ_BYTES));
-    pin!(socket.read_buf(unread)).poll(cx)
+    loop {
+        ready!(socket.poll_read_ready(cx))?;
+        unread.reserve(missing.max(READ_BYTES));
+        let room = unread.capacity() - unread.len();
+        let mut read = None;
+        let tried = socket.try_io(Interest::READABLE, || {
+            let got = recv(socket, unread)?;
+            read = Some(got);
+            if (1..room).contains(&got) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match (read, tried) {
+            (Some(read), _) => return Poll::Ready(Ok(read)),
+            (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+            (None, _) => {}
+        }
+    }
 }

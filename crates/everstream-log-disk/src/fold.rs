@@ -33,7 +33,7 @@ pub(crate) fn fold_aside(store: &Store, mode: Option<PersistMode>) -> fjall::Res
     // Held to the end: what is deleted meanwhile may get rows all the same, and is reclaimed behind this.
     let _folding = store.folding();
     let aside = store.pending.aside();
-    let mut streams: Part<'_> = aside.iter().map(|(stream, pending)| (*stream, pending)).collect();
+    let mut streams: Part<'_> = aside.iter().collect();
     streams.sort_unstable_by_key(|(stream, _)| *stream);
     // What publishers said of their order stands beside the records, and has to come with them.
     let (mut in_batches, mut in_table): (Part<'_>, Part<'_>) =

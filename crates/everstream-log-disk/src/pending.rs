@@ -5,6 +5,7 @@
 //! gap. While a fold is going on the first two may overlap: so whoever reads asks here first where this begins, then
 //! reads the store up to there, and never finds a hole.
 
+mod set;
 mod stream;
 
 use std::collections::HashSet;
@@ -14,9 +15,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use everstream_log::{Closure, Entry, Offset, ProducerId, ProducerState, StreamKey, StreamSeq};
 
 use crate::read::{Collect, Page, Taken};
-use crate::stream_map::StreamMap;
 use crate::tail::Tail;
 
+pub(crate) use set::PendingSet;
 pub(crate) use stream::PendingStream;
 
 /// What is pending, shared by the writer, the readers and the folding thread.
@@ -29,9 +30,9 @@ pub(crate) struct Pending {
 
 #[derive(Debug, Default)]
 struct Sets {
-    open: StreamMap<PendingStream>,
+    open: PendingSet,
     /// Shared with the fold, which takes its time and must not keep appends waiting for this lock.
-    aside: Arc<StreamMap<PendingStream>>,
+    aside: Arc<PendingSet>,
     /// The streams of it that are deleted, or in the store already.
     gone: HashSet<StreamKey>,
 }
@@ -66,7 +67,7 @@ impl Pending {
         let mut bytes = 0;
         let mut sets = self.write();
         for (entry, end) in entries.iter().zip(ends) {
-            let stream = sets.open.entry(entry.stream).or_insert_with(|| {
+            let stream = sets.open.get_or_insert(entry.stream, || {
                 bytes += PendingStream::own_bytes();
                 PendingStream::new(end.before(entry))
             });
@@ -79,18 +80,24 @@ impl Pending {
     /// Makes the open set the one to be folded. There must be none such yet.
     pub(crate) fn set_aside(&self) {
         let mut sets = self.write();
-        sets.aside = Arc::new(std::mem::take(&mut sets.open));
+        let next = PendingSet::like(&sets.open);
+        sets.aside = Arc::new(std::mem::replace(&mut sets.open, next));
         self.open_bytes.store(0, Ordering::Release);
     }
 
     /// What is set aside, those of [`Self::is_gone`] among it.
-    pub(crate) fn aside(&self) -> Arc<StreamMap<PendingStream>> {
+    pub(crate) fn aside(&self) -> Arc<PendingSet> {
         Arc::clone(&self.read().aside)
     }
 
     /// Whether what is set aside of a stream has nothing to do in the store any more.
     pub(crate) fn is_gone(&self, stream: StreamKey) -> bool {
         self.read().gone.contains(&stream)
+    }
+
+    /// Of which streams that is so by now.
+    pub(crate) fn gone(&self) -> HashSet<StreamKey> {
+        self.read().gone.clone()
     }
 
     /// Lets go of the set aside, which is in the store by now.
@@ -105,10 +112,10 @@ impl Pending {
     /// Lets go of a stream's appends: they are in the store, or the stream is deleted.
     pub(crate) fn forget(&self, stream: StreamKey) {
         let mut sets = self.write();
-        if sets.aside.contains_key(&stream) {
+        if sets.aside.get(stream).is_some() {
             sets.gone.insert(stream);
         }
-        let gone = sets.open.remove(&stream);
+        let gone = sets.open.remove(stream);
         drop(sets);
         drop(gone);
     }
@@ -126,7 +133,7 @@ impl Pending {
 
     /// Where the appends of a stream begin.
     pub(crate) fn first(&self, stream: StreamKey) -> Option<Offset> {
-        self.read().parts(stream).next().map(|part| part.first)
+        self.read().parts(stream).next().map(PendingStream::first)
     }
 
     /// Where a stream with appends here ends.
@@ -139,7 +146,7 @@ impl Pending {
         let tail = sets.parts(stream).last()?.tail;
         let seq = |part: &PendingStream| part.sequenced.as_ref().and_then(|sequenced| sequenced.stream_seq.clone());
         let stream_seq = sets.parts(stream).filter_map(seq).last();
-        let closure = sets.parts(stream).find_map(|part| part.closure.clone());
+        let closure = sets.parts(stream).find_map(|part| part.closure.as_deref().cloned());
         Some(PendingHead { tail, closure, stream_seq })
     }
 
@@ -152,8 +159,8 @@ impl Pending {
     pub(crate) fn closed_relays(&self) -> HashSet<StreamKey> {
         let sets = self.read();
         let aside = sets.aside.iter().filter(|(stream, _)| !sets.gone.contains(stream));
-        let all = aside.chain(&sets.open);
-        all.filter(|(_, part)| part.tail.is_closed && part.tail.is_relay).map(|(stream, _)| *stream).collect()
+        let all = aside.chain(sets.open.iter());
+        all.filter(|(_, part)| part.tail.is_closed && part.tail.is_relay).map(|(stream, _)| stream).collect()
     }
 
     /// Reads a stream from the page's offset on.
@@ -162,7 +169,7 @@ impl Pending {
         let (Some(first), Some(last)) = (sets.parts(stream).next(), sets.parts(stream).last()) else {
             return Served::Store;
         };
-        if page.next < first.first {
+        if page.next < first.first() {
             return Served::Store;
         }
         if page.next > last.tail.next {
@@ -175,7 +182,7 @@ impl Pending {
     /// The offset after the entry that has the record at `at`; nothing when that is not here.
     pub(crate) fn entry_end(&self, stream: StreamKey, at: Offset) -> Option<Offset> {
         let sets = self.read();
-        let mut parts = sets.parts(stream).filter(|part| part.first <= at && at < part.tail.next);
+        let mut parts = sets.parts(stream).filter(|part| part.first() <= at && at < part.tail.next);
         parts.next().and_then(|part| part.entry_end(at))
     }
 
@@ -191,8 +198,8 @@ impl Pending {
 impl Sets {
     /// A stream's appends, the older part first.
     fn parts(&self, stream: StreamKey) -> impl Iterator<Item = &PendingStream> {
-        let aside = self.aside.get(&stream).filter(|_| self.gone.is_empty() || !self.gone.contains(&stream));
-        aside.into_iter().chain(self.open.get(&stream))
+        let aside = self.aside.get(stream).filter(|_| self.gone.is_empty() || !self.gone.contains(&stream));
+        aside.into_iter().chain(self.open.get(stream))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Folding by batches of the store: into its journal and its memory, as all other changes.
 
+use std::convert::Infallible;
+
 use everstream_log::StreamKey;
 
 use super::Part;
@@ -14,9 +16,10 @@ const BATCH_BYTES_MAX: usize = 256 * 1024;
 
 /// Puts the rows of a stream's pending appends into `batch`.
 pub(crate) fn stage(store: &Store, batch: &mut Batch, stream: StreamKey, pending: &PendingStream) {
-    for (first, row) in pending.runs() {
+    let Ok(()) = pending.write_rows::<Infallible>(&mut Vec::new(), |first, row| {
         batch.insert(&store.records, &record::key(stream, first), row);
-    }
+        Ok(())
+    });
     if pending.tail.is_closed && pending.tail.is_relay {
         batch.remove(&store.relays, &stream_key(stream));
     }

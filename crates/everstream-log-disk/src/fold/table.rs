@@ -17,14 +17,11 @@ pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
     }
     store.wait_for_merges()?;
     let mut rows = store.records.start_ingestion()?;
-    for (stream, pending) in part {
-        // One that goes from now on is reclaimed behind this fold.
-        if store.pending.is_gone(*stream) {
-            continue;
-        }
-        for (first, row) in pending.runs() {
-            rows.write(record::key(*stream, first), row)?;
-        }
+    let gone = store.pending.gone();
+    let mut row = Vec::new();
+    // One that goes from now on is reclaimed behind this fold.
+    for (stream, pending) in part.iter().filter(|(stream, _)| !gone.contains(stream)) {
+        pending.write_rows(&mut row, |first, row| rows.write(record::key(*stream, first), row))?;
     }
     store.while_placing(|| {
         // The table puts on the device, before it, the rows of records that the store has in memory. What was written

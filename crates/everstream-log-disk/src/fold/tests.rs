@@ -125,7 +125,8 @@ fn rows_without_the_separator_are_read_beside_those_that_have_it() {
     let mut rig = Rig::new();
     rig.change(separated("a"));
     let marks = [Mark::new(Timestamp(0), 1, true), Mark::new(Timestamp(1), 2, true)];
-    let row = record::ser(0, &marks, b"\0\x01\x01", None, None);
+    let mut row = Vec::new();
+    record::ser(&mut row, 0, &marks, b"\0\x01\x01", None, None);
     rig.store.records.insert(record::key(StreamKey(1), Offset::ZERO), row).unwrap();
     // Another one, which does not know where the stream ended.
     let refusal = Arc::new(Refusal::default());

@@ -123,32 +123,34 @@ pub(crate) fn deser_key(key: Bytes) -> Result<(StreamKey, Offset), Malformed> {
     Ok((stream, first))
 }
 
-/// The row of a run whose records have their data one behind the other in `data`, each with the separator behind it.
+/// Makes `row` that of a run whose records have their data one behind the other in `data`, each with the separator behind
+/// it.
 pub(crate) fn ser(
+    row: &mut Vec<u8>,
     bytes_before: u64,
     marks: &[Mark],
     data: &[u8],
     separator: Option<u8>,
     closure: Option<&Closure>,
-) -> Vec<u8> {
+) {
     let detail_len = closure.map_or(0, |closure| closure.detail.len() + 16);
-    let mut row = Vec::with_capacity(data.len() + detail_len + 4 * marks.len() + 40);
+    row.clear();
+    row.reserve(data.len() + detail_len + 4 * marks.len() + 40);
     row.push(VERSION);
     let flag = |bit, is_set| if is_set { bit } else { 0 };
     row.push(flag(CLOSES, closure.is_some()) | flag(SEPARATED, separator.is_some()));
-    put_varint(&mut row, bytes_before);
-    put_varint(&mut row, marks.len() as u64);
+    put_varint(row, bytes_before);
+    put_varint(row, marks.len() as u64);
     let mut time_before = 0_u64;
     for mark in marks {
-        put_zigzag(&mut row, mark.time.0.wrapping_sub(time_before) as i64);
-        put_varint(&mut row, mark.sized);
+        put_zigzag(row, mark.time.0.wrapping_sub(time_before) as i64);
+        put_varint(row, mark.sized);
         time_before = mark.time.0;
     }
     if let Some(closure) = closure {
-        put_closure(&mut row, closure);
+        put_closure(row, closure);
     }
     row.extend_from_slice(data);
-    row
 }
 
 pub(crate) fn deser(first: Offset, row: Bytes) -> Result<Run, Malformed> {

@@ -94,7 +94,7 @@ fn a_row_takes_nothing_more_once_it_is_full_and_the_next_goes_on() {
     let mut rig = Rig::new();
     (0..5).for_each(|_| rig.append(&[RUN_BYTES_MAX / 2], |_| {}));
     let mut rows = Vec::new();
-    rig.pending.show(STREAM, |part| rows.extend(part.rows.iter().map(|row| (row.first.0, row.bytes_before))));
+    rig.pending.show(STREAM, |part| rows.extend(part.rows().map(|row| (row.first.0, row.bytes_before))));
     let half = RUN_BYTES_MAX as u64 / 2;
     assert_eq!(rows, [(10, 100), (12, 100 + 2 * half), (14, 100 + 4 * half)]);
     assert_eq!(rig.read(11, 100, usize::MAX).1.len(), 4);
@@ -143,4 +143,15 @@ fn what_is_open_is_weighed_and_what_is_set_aside_is_not() {
     assert!((100_000..110_000).contains(&bytes), "{bytes}");
     rig.pending.set_aside();
     assert_eq!(rig.pending.open_bytes(), 0);
+}
+
+/// With thousands of streams what each of them takes beside its records says how much a fold brings at once.
+#[test]
+fn a_stream_takes_little_beside_its_records() {
+    let mut rig = Rig::new();
+    rig.append(&[256], |_| {});
+    let alone = rig.pending.open_bytes();
+    rig.append(&[256], |_| {});
+    assert!((256..=256 + 176).contains(&alone), "{alone}");
+    assert_eq!(rig.pending.open_bytes() - alone, 256 + 16);
 }

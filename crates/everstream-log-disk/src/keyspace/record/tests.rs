@@ -11,6 +11,13 @@ fn mark(time: u64, len: usize, ends_entry: bool) -> Mark {
     Mark::new(Timestamp(time), len, ends_entry)
 }
 
+/// A row, made where another one was.
+fn ser(bytes_before: u64, marks: &[Mark], data: &[u8], separator: Option<u8>, closure: Option<&Closure>) -> Vec<u8> {
+    let mut row = vec![0xff; 3];
+    super::ser(&mut row, bytes_before, marks, data, separator, closure);
+    row
+}
+
 /// A row of version 1, as it was written: times and data of its records, its flags.
 fn flagged(flags: u8, records: &[(u64, &[u8])]) -> Bytes {
     let mut row = vec![1, flags];

@@ -17,8 +17,9 @@ use super::Store;
 /// With so many sealed memtables of a keyspace a write waits. One less than where the store halts it, and one more may
 /// be sealed by the store's worker meanwhile.
 const SEALED_MAX: usize = 3;
-/// With so many tables of records that are not merged a write waits: the store would delay it at 20, and halt it at 30.
-const TABLES_MAX: usize = 16;
+/// With so many tables of records that are not merged a fold waits: the store delays its own writes beyond 20, and halts
+/// them at 30.
+const TABLES_MAX: usize = 20;
 /// How often a waiting write looks again: the store gives no signal, and writing a memtable takes longer.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

@@ -1,9 +1,8 @@
 //! Delayed acknowledgements (RFC 1122, 4.2.3.2) on a connection that mostly receives.
 //!
 //! Linux delays them where both sides talk. Where one only listens, each small segment is acknowledged as soon as it is
-//! read: a packet through the whole stack for every token, a fifth of what it takes to receive one. Asked to delay
-//! (`TCP_QUICKACK` off, tcp(7)), the kernel acknowledges every second segment, and after 40 ms without one it goes back to
-//! its habit by itself.
+//! read: a packet through the whole stack for every token. Asked to delay (`TCP_QUICKACK` off, tcp(7)), the kernel
+//! acknowledges every second segment, and after 40 ms without one it goes back to its habit by itself.
 //!
 //! It goes back where tokens are further apart, and where the upstream withholds a small segment until the one before it is
 //! acknowledged (Nagle, RFC 1122, 4.2.3.4). There each attempt holds up one token for 40 ms, so that attempts become rare

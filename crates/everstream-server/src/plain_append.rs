@@ -98,8 +98,7 @@ impl PlainAppends {
     /// Dropped, it has lost what it read: the connection can only be closed. An append under way takes full effect.
     pub(crate) async fn serve(&self, unread: Vec<u8>, socket: &mut TcpStream) -> io::Result<Rest> {
         let mut unread = unread;
-        // An append's own time says when it was heard; the clock is asked only for what is no whole one yet.
-        let (mut heard_at, mut has_news) = (self.now(), false);
+        let mut heard_at = Instant::now();
         let mut patience = pin!(sleep(self.idle_timeout));
         let mut drained = pin!(self.draining.cancelled());
         // Both are asked only when they were woken: asking takes locks that all connections share.
@@ -112,16 +111,12 @@ impl PlainAppends {
                     if !rest.is_empty() {
                         socket.write_all(&rest).await?;
                     }
-                    (heard_at, has_news) = (now, false);
                     unread.drain(..length);
                 }
                 Step::Other => return Ok(Rest::Other(unread)),
                 Step::Read { missing } => {
                     if unread.is_empty() {
                         unread = Vec::new();
-                    }
-                    if std::mem::take(&mut has_news) {
-                        heard_at = self.now();
                     }
                     let waited = poll_fn(|cx| match poll_read(socket, &mut unread, missing, cx) {
                         Poll::Ready(read) => Poll::Ready(read.map(Waited::Read)),
@@ -132,10 +127,10 @@ impl PlainAppends {
                     });
                     match waited.await? {
                         Waited::Read(0) => return Ok(Rest::Over),
-                        Waited::Read(_) => has_news = true,
+                        Waited::Read(_) => heard_at = Instant::now(),
                         // The timer is set once per connection and not per request: it looks when it was last needed.
-                        Waited::InVain if !self.patience_since(heard_at).is_zero() => {
-                            patience.as_mut().reset(Instant::now() + self.patience_since(heard_at));
+                        Waited::InVain if heard_at.elapsed() < self.idle_timeout => {
+                            patience.as_mut().reset(heard_at + self.idle_timeout);
                             aside.rouse();
                         }
                         // Half a request is hyper's to wait for, or to answer while the server drains.
@@ -154,8 +149,8 @@ impl PlainAppends {
         }
         match self.heads.recognise(unread, self.app.config.max_body_bytes.0) {
             Recognised::Plain { request, length } => {
-                // The one look at the clock for all that a request needs it for.
-                let now = self.now();
+                // The one look at the wall clock: for the stream's use and for the answer's date.
+                let now = self.app.hub.clock().now();
                 match self.hand_over(&request, now) {
                     Some(appending) => Step::HandedOver { appending, length, now },
                     None => Step::Other,
@@ -171,15 +166,6 @@ impl PlainAppends {
         let stream = StreamName::parse(request.path).ok()?;
         let grant = self.app.access.grant::<Append>(Caller::anonymous(), stream).ok()?;
         append_plainly(&self.app, &grant, request.content_type, Bytes::copy_from_slice(request.body), now)
-    }
-
-    fn now(&self) -> Timestamp {
-        self.app.hub.clock().now()
-    }
-
-    /// What is left of the time that a connection may be idle.
-    fn patience_since(&self, heard_at: Timestamp) -> Duration {
-        self.idle_timeout.saturating_sub(self.now().since(heard_at))
     }
 
     /// Answers an append that came at `now`. What comes back the socket did not take.

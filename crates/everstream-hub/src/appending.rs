@@ -28,6 +28,8 @@ type Queueing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 impl Stream {
     /// As [`Stream::append`], handed over at once: what is left to wait for is small, and takes no part of the stream.
+    /// Only one that was waited for is sure to come before the next: those that find the writer's queue full enter it when
+    /// they are polled.
     ///
     /// # Errors
     /// `RecordTooLarge`, or that the process drains: the append was not handed over. The others come with what is awaited.

@@ -10,7 +10,7 @@
 
 use tokio::net::TcpStream;
 
-/// So many reads lie between the first two looks.
+/// So many reads lie between the first two looks; twice as many after each time that the kernel had to be asked.
 const READS_BETWEEN_LOOKS: u32 = 32;
 
 /// Asks a kernel to delay its acknowledgements: before the first read, and again where it has gone back meanwhile, at
@@ -23,7 +23,7 @@ pub(super) struct DelayedAcks {
 
 impl DelayedAcks {
     pub(super) const fn new() -> Self {
-        Self { reads_left: 0, interval: READS_BETWEEN_LOOKS / 2 }
+        Self { reads_left: 0, interval: READS_BETWEEN_LOOKS }
     }
 
     /// To be called before each read of `socket`. Best effort: a system without delayed acknowledgements is as good.
@@ -36,11 +36,11 @@ impl DelayedAcks {
 
     #[cold]
     fn look(&mut self, socket: &TcpStream) {
+        self.reads_left = self.interval - 1;
         if !delays(socket) {
             delay(socket);
             self.interval = self.interval.saturating_mul(2);
         }
-        self.reads_left = self.interval - 1;
     }
 }
 
@@ -100,6 +100,7 @@ mod tests {
             acks.before_read(&socket);
         }
         assert!(delays(&socket));
-        assert_eq!(acks.interval, READS_BETWEEN_LOOKS);
+        // Once, at the first read.
+        assert_eq!(acks.interval, 2 * READS_BETWEEN_LOOKS);
     }
 }

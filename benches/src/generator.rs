@@ -8,5 +8,5 @@ pub(crate) mod follower;
 pub(crate) mod load;
 pub(crate) mod publisher;
 pub(crate) mod stamp;
-mod timer;
+pub(crate) mod timer;
 pub(crate) mod wire;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll};
 
 use super::follower::{Follower, SCRATCH};
 use super::publisher::{Event, Publisher};
@@ -25,7 +25,6 @@ const TURN_AFTER: u32 = 64;
 const PRESS_AFTER: usize = 32;
 /// Publishers count from here, subscribers from 0.
 const PUBLISHERS_FROM: usize = 1 << 32;
-const TIMER: Token = Token(usize::MAX);
 
 /// How many of what.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +80,7 @@ impl<'a> Crowd<'a> {
             server,
             shape,
             events: Events::with_capacity(EVENTS_MAX),
-            timer: Timer::new(poll.registry(), TIMER)?,
+            timer: Timer::new(poll.registry())?,
             scratch: vec![0; SCRATCH],
             followers: Vec::with_capacity(shape.subscribers),
             publishers: Vec::with_capacity(shape.publishers),
@@ -231,7 +230,7 @@ impl<'a> Crowd<'a> {
             polled => polled?,
         }
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        for (place, event) in events.iter().filter(|event| event.token() != TIMER).enumerate() {
+        for (place, event) in events.iter().filter(|event| event.token() != Timer::TOKEN).enumerate() {
             self.take(event.token().0)?;
             if place % PRESS_AFTER == PRESS_AFTER - 1 {
                 self.press()?;

@@ -3,24 +3,18 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll};
 
+use super::timer::Timer;
 use super::wire::{Answer, Connection};
-use crate::process::rest;
 use crate::result::Latencies;
 
 /// Nothing that is asked for takes longer, or the run has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often requests at a steady rate become due: as many at once as the rate asks for.
-const BEAT: Duration = Duration::from_millis(1);
 const EVENTS_MAX: usize = 1024;
-/// The token of the beat; connections count from 0.
-const BEAT_TOKEN: Token = Token(usize::MAX);
 
 /// Who says what is asked and judges what is answered.
 pub(crate) trait Asker {
@@ -75,7 +69,7 @@ impl Load {
     /// Sends `rate` requests a second for `time`, each on a connection that has none under way, or when one has none
     /// again. Returns how long after it was due each was answered, waiting for a connection included.
     pub(crate) fn steady(&mut self, asker: &mut impl Asker, rate: f64, time: Duration) -> Result<Latencies> {
-        let beat = Beat::start(&self.poll)?;
+        let timer = Timer::new(self.poll.registry())?;
         let mut schedule = Schedule { began: Instant::now(), rate, time, sent: 0 };
         let mut idle: VecDeque<usize> = (0..self.connections.len()).collect();
         let mut latencies = Latencies::default();
@@ -86,8 +80,11 @@ impl Load {
                 schedule.sent += 1;
                 ensure!(self.ask(number, asker, due)?, "a steady load has always something to ask");
             }
+            if let Some(wait) = schedule.wait() {
+                timer.set(wait)?;
+            }
             self.wait(&mut events)?;
-            for event in events.iter().filter(|event| event.token() != BEAT_TOKEN) {
+            for event in events.iter().filter(|event| event.token() != Timer::TOKEN) {
                 let number = event.token().0;
                 if let Some(due) = self.answer(number, asker)? {
                     latencies.add(due.elapsed());
@@ -95,7 +92,6 @@ impl Load {
                 }
             }
         }
-        drop(beat);
         Ok(latencies)
     }
 
@@ -147,47 +143,23 @@ struct Schedule {
 }
 
 impl Schedule {
+    /// When the next one is due, if there is one more.
+    fn next(&self) -> Option<Instant> {
+        let after = Duration::from_secs_f64(self.sent as f64 / self.rate);
+        (after < self.time).then(|| self.began + after)
+    }
+
     /// When the next one was due, if it was.
     fn due(&self) -> Option<Instant> {
-        let after = Duration::from_secs_f64(self.sent as f64 / self.rate);
-        let due = self.began + after;
-        (after < self.time && due <= Instant::now()).then_some(due)
+        self.next().filter(|&due| due <= Instant::now())
+    }
+
+    /// How long until the next one is due.
+    fn wait(&self) -> Option<Duration> {
+        self.next().map(|due| due.saturating_duration_since(Instant::now()))
     }
 
     fn is_over(&self) -> bool {
-        self.sent as f64 / self.rate >= self.time.as_secs_f64()
-    }
-}
-
-/// Wakes a poll at each [`BEAT`] until it is dropped: epoll itself waits in whole milliseconds and then some.
-#[derive(Debug)]
-pub(crate) struct Beat {
-    is_over: Arc<AtomicBool>,
-}
-
-impl Beat {
-    pub(crate) fn start(poll: &Poll) -> Result<Self> {
-        let waker = Waker::new(poll.registry(), BEAT_TOKEN)?;
-        let is_over = Arc::new(AtomicBool::new(false));
-        let ends = Arc::clone(&is_over);
-        std::thread::spawn(move || {
-            while !ends.load(Ordering::Relaxed) {
-                rest(BEAT);
-                if waker.wake().is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Self { is_over })
-    }
-
-    pub(crate) fn is(token: Token) -> bool {
-        token == BEAT_TOKEN
-    }
-}
-
-impl Drop for Beat {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.next().is_none()
     }
 }

@@ -17,9 +17,12 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    pub(crate) fn new(registry: &Registry, token: Token) -> Result<Self> {
+    /// What its poll knows it by; connections count from 0.
+    pub(crate) const TOKEN: Token = Token(usize::MAX);
+
+    pub(crate) fn new(registry: &Registry) -> Result<Self> {
         let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)?;
+        registry.register(&mut SourceFd(&fd.as_raw_fd()), Self::TOKEN, Interest::READABLE)?;
         Ok(Self { fd })
     }
 

@@ -10,9 +10,9 @@ use mio::{Events, Poll};
 use super::append::PREFIX;
 use super::server::Running;
 use crate::generator::follower::{Follower, SCRATCH};
-use crate::generator::load::Beat;
 use crate::generator::publisher::{JsonRecord, Publisher};
 use crate::generator::stamp::stamped;
+use crate::generator::timer::Timer;
 use crate::result::{Latencies, now_nanos};
 
 /// Connections that append.
@@ -90,6 +90,7 @@ struct Crowd {
     tail: Tail,
     poll: Poll,
     events: Events,
+    timer: Timer,
     scratch: Vec<u8>,
     subscribers: Vec<Follower>,
     publishers: Vec<Publisher<JsonRecord>>,
@@ -107,6 +108,7 @@ impl Crowd {
             subscribers: Vec::with_capacity(tail.subscribers),
             publishers: Vec::with_capacity(PUBLISHERS),
             latencies: Latencies::default(),
+            timer: Timer::new(poll.registry())?,
             poll,
         };
         for number in 0..tail.subscribers {
@@ -127,7 +129,6 @@ impl Crowd {
     /// Appends at the rate until the time is up; returns how many events each stream got.
     fn publish(&mut self) -> Result<Vec<u64>> {
         let mut sent = vec![0; self.tail.streams];
-        let _beat = Beat::start(&self.poll)?;
         let (began, began_nanos) = (Instant::now(), now_nanos());
         let every = Duration::from_secs_f64(1.0 / self.tail.rate);
         for number in 0_u32.. {
@@ -135,7 +136,12 @@ impl Crowd {
             if due >= self.tail.time {
                 break;
             }
-            while began.elapsed() < due {
+            loop {
+                let wait = due.saturating_sub(began.elapsed());
+                if wait.is_zero() {
+                    break;
+                }
+                self.timer.set(wait)?;
                 self.turn()?;
             }
             let stream = number as usize % self.tail.streams;
@@ -169,7 +175,7 @@ impl Crowd {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             polled => polled?,
         }
-        for event in self.events.iter().filter(|event| !Beat::is(event.token())) {
+        for event in self.events.iter().filter(|event| event.token() != Timer::TOKEN) {
             let number = event.token().0;
             if let Some(subscriber) = self.subscribers.get_mut(number) {
                 subscriber.read(&mut self.scratch, &mut self.latencies)?;

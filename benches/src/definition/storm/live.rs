@@ -11,9 +11,9 @@ use mio::{Events, Poll};
 use super::streams::path_of_live;
 use super::{BEFORE, OVER};
 use crate::generator::follower::{Follower, SCRATCH};
-use crate::generator::load::Beat;
 use crate::generator::publisher::{JsonRecord, Publisher};
 use crate::generator::stamp::stamped;
+use crate::generator::timer::Timer;
 use crate::result::{Latencies, now_nanos};
 
 const SUBSCRIBERS_EACH: usize = 10;
@@ -44,7 +44,7 @@ impl Live {
             .map(|number| self.subscribe(&poll, number))
             .collect::<Result<Vec<_>>>()?;
         let mut publisher = Publisher::open(self.address, poll.registry(), subscribers.len())?;
-        let _beat = Beat::start(&poll)?;
+        let timer = Timer::new(poll.registry())?;
         let (mut followed, mut events) = (Followed::default(), Events::with_capacity(1024));
         let mut scratch = vec![0; SCRATCH];
         let every = Duration::from_secs(1) / RATE / u32::try_from(self.streams)?;
@@ -64,13 +64,16 @@ impl Live {
             }
             let last_due = began + every * published;
             ensure!(last_due.elapsed() < PATIENCE, "events of live streams are late");
+            if now != OVER {
+                timer.set(last_due.saturating_duration_since(Instant::now()))?;
+            }
             match poll.poll(&mut events, Some(Duration::from_millis(100))) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
             // What comes late was held up by the storm.
             let latencies = if now == BEFORE { &mut followed.before } else { &mut followed.meanwhile };
-            for event in events.iter().filter(|event| !Beat::is(event.token())) {
+            for event in events.iter().filter(|event| event.token() != Timer::TOKEN) {
                 match subscribers.get_mut(event.token().0) {
                     Some(subscriber) => {
                         subscriber.read(&mut scratch, latencies)?;

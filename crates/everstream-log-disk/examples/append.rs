@@ -7,9 +7,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use bytes::Bytes;
-use everstream_log::{
-    Create, Durability, Entry, Epoch, Expiry, Log, NewRecord, Origin, Settings, StreamHead, StreamName, Timestamp,
-};
+use everstream_log::{Create, Durability, Entry, Epoch, Log, NewRecord, Settings, StreamHead, StreamName, Timestamp};
 use everstream_log_disk::{DiskConfig, DiskLog};
 
 const STREAMS: usize = 500;
@@ -54,22 +52,10 @@ fn next_entry(head: &mut StreamHead) -> Entry {
 }
 
 fn stream(number: usize) -> Result<Create, Box<dyn Error>> {
-    Ok(Create {
-        name: StreamName::parse(&format!("s/{number}")).map_err(|invalid| invalid.to_string())?,
-        epoch: Epoch::random(),
-        settings: Settings {
-            content_type: "text/event-stream".to_owned(),
-            expiry: Expiry::Never,
-            origin: Origin::Published,
-            alias: None,
-            annotation: Bytes::new(),
-            separator: None,
-        },
-        at: Timestamp(0),
-        expires_at: None,
-        fork: None,
-        records: Vec::new(),
-        closure: None,
-        sequencing: None,
-    })
+    Ok(Create::new(
+        StreamName::parse(&format!("s/{number}")).map_err(|invalid| invalid.to_string())?,
+        Epoch::random(),
+        Settings::new("text/event-stream"),
+        Timestamp(0),
+    ))
 }

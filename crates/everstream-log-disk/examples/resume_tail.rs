@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use everstream_log::{
-    Create, Entry, Epoch, Expiry, Log, NewRecord, Offset, Origin, ReadLimit, Settings, StreamKey, StreamName, Timestamp,
+    Create, Entry, Epoch, Log, NewRecord, Offset, ReadLimit, Settings, StreamKey, StreamName, Timestamp,
 };
 use everstream_log_disk::{DiskConfig, DiskLog};
 
@@ -46,24 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn fill(log: &DiskLog, called: &str, records: u64) -> Result<(StreamKey, Duration), Box<dyn Error>> {
-    let create = Create {
-        name: name(called)?,
-        epoch: Epoch::random(),
-        settings: Settings {
-            content_type: "text/event-stream".to_owned(),
-            expiry: Expiry::Never,
-            origin: Origin::Published,
-            alias: None,
-            annotation: Bytes::new(),
-            separator: None,
-        },
-        at: Timestamp(0),
-        expires_at: None,
-        fork: None,
-        records: Vec::new(),
-        closure: None,
-        sequencing: None,
-    };
+    let create = Create::new(name(called)?, Epoch::random(), Settings::new("text/event-stream"), Timestamp(0));
     let stream = log.create(create).await?.key;
     let start = Instant::now();
     for first in (0..records).step_by(RECORDS_PER_COMMIT as usize) {

@@ -77,24 +77,15 @@ fn tokens() -> Vec<NewRecord> {
 }
 
 fn answer(number: usize) -> Result<Create, Box<dyn Error>> {
-    Ok(Create {
-        name: StreamName::parse(&format!("asks/{number:08}")).map_err(|invalid| invalid.to_string())?,
-        epoch: Epoch::random(),
-        settings: Settings {
-            content_type: "text/event-stream".to_owned(),
-            expiry: Expiry::Idle(Duration::from_secs(3_600)),
-            origin: Origin::Relayed,
-            alias: None,
-            annotation: Bytes::from_static(b"{\"dialect\":\"openai-chat\"}"),
-            separator: None,
-        },
-        at: NOW,
-        expires_at: Some(NOW.plus(Duration::from_secs(3_600))),
-        fork: None,
-        records: Vec::new(),
-        closure: None,
-        sequencing: None,
-    })
+    let name = StreamName::parse(&format!("asks/{number:08}")).map_err(|invalid| invalid.to_string())?;
+    let kept = Duration::from_secs(3_600);
+    let settings = Settings {
+        expiry: Expiry::Idle(kept),
+        origin: Origin::Relayed,
+        annotation: Bytes::from_static(b"{\"dialect\":\"openai-chat\"}"),
+        ..Settings::new("text/event-stream")
+    };
+    Ok(Create { expires_at: Some(NOW.plus(kept)), ..Create::new(name, Epoch::random(), settings, NOW) })
 }
 
 async fn boot(when: &str, directory: &Path) -> Result<(), Box<dyn Error>> {

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use everstream_log::{
-    Create, Durability, Epoch, Expiry, Fork, ForkPoint, Offset, Origin, Settings, StreamKey, StreamName, Timestamp,
+    Create, Durability, Epoch, Fork, ForkPoint, Offset, Origin, Settings, StreamKey, StreamName, Timestamp,
 };
 
 use crate::change::Change;
@@ -42,25 +41,8 @@ pub(crate) fn delete(name: &str, stream: StreamKey) -> Change {
 }
 
 fn stream(name: &str) -> Create {
-    let settings = Settings {
-        content_type: String::new(),
-        expiry: Expiry::Never,
-        origin: Origin::Published,
-        alias: None,
-        annotation: Bytes::new(),
-        separator: None,
-    };
-    Create {
-        name: StreamName::parse(name).unwrap(),
-        epoch: Epoch::random(),
-        settings,
-        at: Timestamp(0),
-        expires_at: None,
-        fork: None,
-        records: Vec::new(),
-        closure: None,
-        sequencing: None,
-    }
+    let settings = Settings::new("");
+    Create::new(StreamName::parse(name).unwrap(), Epoch::random(), settings, Timestamp(0))
 }
 
 /// A writer whose journals are in `directory`; nobody folds unless `folder` is started.

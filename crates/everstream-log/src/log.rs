@@ -69,6 +69,21 @@ pub struct Settings {
     pub separator: Option<u8>,
 }
 
+impl Settings {
+    /// Of streams of a media type that publishers append to and that never expire, without anything else.
+    #[must_use]
+    pub fn new(content_type: impl Into<String>) -> Self {
+        Self {
+            content_type: content_type.into(),
+            expiry: Expiry::Never,
+            origin: Origin::Published,
+            alias: None,
+            annotation: Bytes::new(),
+            separator: None,
+        }
+    }
+}
+
 /// A stream to be made, with its first append (which may be empty and may close it), in one atomic step.
 #[derive(Debug, Clone)]
 pub struct Create {
@@ -90,6 +105,24 @@ pub struct Create {
     pub closure: Option<Closure>,
     /// Set when its publisher numbers its appends.
     pub sequencing: Option<Box<Sequencing>>,
+}
+
+impl Create {
+    /// An open stream without records, deadline or source.
+    #[must_use]
+    pub const fn new(name: StreamName, epoch: Epoch, settings: Settings, at: Timestamp) -> Self {
+        Self {
+            name,
+            epoch,
+            settings,
+            at,
+            expires_at: None,
+            fork: None,
+            records: Vec::new(),
+            closure: None,
+            sequencing: None,
+        }
+    }
 }
 
 /// A record to be appended; its offset follows from its place.

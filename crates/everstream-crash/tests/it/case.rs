@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use everstream_crash::{
     Appended, Crash, Generator, History, Image, Loss, Opening, Operation, Pace, Stage, Subject, Survival,
 };
-use everstream_log::{
-    Create, Durability, Epoch, Expiry, NewRecord, Origin, ProducerMark, Sequencing, Settings, StreamName, Timestamp,
-};
+use everstream_log::{Create, Durability, Epoch, NewRecord, ProducerMark, Sequencing, Settings, StreamName, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 pub(crate) const POWER_CUT: Crash = Crash::Power(Survival::Nothing);
@@ -28,26 +25,9 @@ fn name(number: u64) -> StreamName {
 }
 
 pub(crate) fn create(number: u64, epoch: &str) -> Operation {
-    let settings = Settings {
-        content_type: "text/event-stream".to_owned(),
-        expiry: Expiry::Never,
-        origin: Origin::Published,
-        alias: None,
-        annotation: Bytes::new(),
-        separator: None,
-    };
     let (name, epoch) = (name(number), Epoch::parse(epoch).unwrap());
-    let create = Create {
-        name,
-        epoch,
-        settings,
-        at: NOW,
-        expires_at: Some(NOW.plus(Duration::from_secs(number))),
-        fork: None,
-        records: Vec::new(),
-        closure: None,
-        sequencing: None,
-    };
+    let expires_at = Some(NOW.plus(Duration::from_secs(number)));
+    let create = Create { expires_at, ..Create::new(name, epoch, Settings::new("text/event-stream"), NOW) };
     Operation::Create(Box::new(create), None)
 }
 

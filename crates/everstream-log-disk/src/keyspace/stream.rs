@@ -145,14 +145,7 @@ mod tests {
         StreamRow {
             name: StreamName::parse("chat/42").unwrap(),
             epoch: Epoch::parse("k3v9abcd").unwrap(),
-            settings: Settings {
-                content_type: "text/event-stream".into(),
-                expiry: Expiry::Never,
-                origin: Origin::Published,
-                alias: None,
-                annotation: Bytes::new(),
-                separator: None,
-            },
+            settings: Settings::new("text/event-stream"),
             created_at: Timestamp(1_700_000_000_000),
             expires_at: None,
             first: Offset::ZERO,

@@ -23,24 +23,7 @@ pub(crate) fn name(text: &str) -> StreamName {
 }
 
 pub(crate) fn stream(text: &str) -> Create {
-    Create {
-        name: name(text),
-        epoch: Epoch::random(),
-        settings: Settings {
-            content_type: "text/event-stream".to_owned(),
-            expiry: everstream_log::Expiry::Never,
-            origin: everstream_log::Origin::Published,
-            alias: None,
-            annotation: Bytes::new(),
-            separator: None,
-        },
-        at: NOW,
-        expires_at: None,
-        fork: None,
-        records: Vec::new(),
-        closure: None,
-        sequencing: None,
-    }
+    Create::new(name(text), Epoch::random(), Settings::new("text/event-stream"), NOW)
 }
 
 pub(crate) fn entry(stream: StreamKey, first: u64, text: &str) -> Entry {

@@ -55,24 +55,7 @@ pub(super) fn alias(text: &str) -> Alias {
 
 /// An open, published, empty stream without alias or expiry; change what a test is about.
 pub(super) fn stream(text: &str) -> Create {
-    Create {
-        name: name(text),
-        epoch: Epoch::random(),
-        settings: Settings {
-            content_type: "text/event-stream".into(),
-            expiry: Expiry::Never,
-            origin: Origin::Published,
-            alias: None,
-            annotation: Bytes::new(),
-            separator: None,
-        },
-        at: NOW,
-        expires_at: None,
-        fork: None,
-        records: Vec::new(),
-        closure: None,
-        sequencing: None,
-    }
+    Create::new(name(text), Epoch::random(), Settings::new("text/event-stream"), NOW)
 }
 
 pub(super) fn with_alias(mut create: Create, text: &str) -> Create {

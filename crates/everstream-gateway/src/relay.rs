@@ -231,6 +231,7 @@ async fn close_stream(stream: &Stream, close: Close) {
         Err(error) if error.kind() == everstream_hub::ErrorKind::StreamNotFound => {}
         Err(error) => {
             tracing::error!(stream = %stream.name(), cause = crate::error::chain(&error), "an ask's end cannot be stored");
+            stream.strand(error);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod sequence;
 mod state;
+mod stranded;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -91,6 +92,8 @@ pub(crate) enum Found {
     Behind,
     /// Nothing more, ever.
     Ended(End),
+    /// Nothing more in this process, and no end.
+    Stranded(Error),
     /// Nothing yet; the waker will be called.
     Waiting,
 }
@@ -154,8 +157,8 @@ impl LiveStream {
         match share(&state) {
             None => Found::Behind,
             Some(0) => {
-                if let Some(end) = &state.end {
-                    return Found::Ended(end.clone());
+                if let Some(over) = state.over() {
+                    return over;
                 }
                 if let Some(waiter) = state.waiters.get_mut(slot) {
                     waiter.wait(cx.waker());

@@ -43,7 +43,8 @@ pub enum Delivery {
     Frames,
     /// The stream has ended and everything before its end was delivered.
     Ended(End),
-    /// The log could not be read. What was delivered stands; the client has to come back.
+    /// The log could not be read, or its stream is [stranded](Stream::strand). What was delivered stands; the client has to
+    /// come back.
     Broken(Error),
 }
 
@@ -141,7 +142,7 @@ impl Subscription {
         })
     }
 
-    /// Waits until there is a record at the subscription's offset, or the stream has ended; takes nothing. Whatever was
+    /// Waits until there is a record at the subscription's offset, or the stream has ended or is stranded; takes nothing. Whatever was
     /// appended since the subscription was made is news: no wake-up is lost between the two.
     ///
     /// # Cancel safety
@@ -149,7 +150,7 @@ impl Subscription {
     pub async fn news(&mut self) {
         let found = |cx: &mut Context<'_>| match self.stream.live.look_for_news(self.next, self.slot, cx) {
             Found::Waiting => Poll::Pending,
-            Found::Frames(_) | Found::Behind | Found::Ended(_) => Poll::Ready(()),
+            Found::Frames(_) | Found::Behind | Found::Ended(_) | Found::Stranded(_) => Poll::Ready(()),
         };
         poll_fn(found).await;
     }
@@ -170,6 +171,7 @@ impl Subscription {
                 }
                 Found::Behind => self.reading = Some(self.read()),
                 Found::Ended(end) => return Poll::Ready(Step::Ended(end)),
+                Found::Stranded(error) => return Poll::Ready(Step::Broken(error)),
                 Found::Waiting => return Poll::Pending,
             }
         }

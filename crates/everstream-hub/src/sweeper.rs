@@ -6,6 +6,7 @@ use everstream_log::{StreamName, Timestamp};
 use tokio::time::MissedTickBehavior;
 
 use crate::hub::Hub;
+use crate::live_stream::LiveStream;
 use crate::{Error, ErrorKind};
 
 /// How many expired streams are taken out before others get a turn.
@@ -39,7 +40,9 @@ impl Hub {
             }
         }
         let idle_max = self.config().idle_max;
-        self.shared.registry.evict(|live| now.since(Timestamp(live.used_ms.load(Ordering::Relaxed))) >= idle_max);
+        let is_idle = |live: &LiveStream| now.since(Timestamp(live.used_ms.load(Ordering::Relaxed))) >= idle_max;
+        // Only memory knows that a stream is stranded. They are no more than there were relays when the log failed.
+        self.shared.registry.evict(|live| is_idle(live) && live.stranded().is_none());
     }
 
     async fn sweep_expired(&self, now: Timestamp) -> Result<(), Error> {

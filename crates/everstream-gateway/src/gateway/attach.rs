@@ -108,6 +108,9 @@ impl Gateway {
         {
             return Err(CloseDetail::of(closure).into_error());
         }
+        if let Some(error) = stream.stranded().filter(|_| state.end.is_none() && state.tail == Offset::ZERO) {
+            return Err(error.into());
+        }
         Ok(Answer::Streaming(Ask { stream, from, dialect: asked.dialect, headers, caller }))
     }
 }

@@ -340,3 +340,49 @@ async fn an_answer_that_cannot_be_stored_is_not_paid_for_any_longer() {
     let next = rig.question().answer().await.unwrap_err();
     assert_eq!(next.kind(), ErrorKind::Hub(everstream_hub::ErrorKind::ReadOnly), "its place is free");
 }
+
+/// What a subscription is told at the tail of a stream, whose log takes nothing more.
+async fn broken_off(ask: &everstream_gateway::Ask) -> everstream_hub::ErrorKind {
+    let mut subscription = ask.stream.subscribe(ask.from).unwrap();
+    let mut frames = VecDeque::new();
+    loop {
+        match tokio::time::timeout(everstream_testkit::PATIENCE, subscription.next(&mut frames)).await {
+            Ok(Delivery::Frames) => {}
+            Ok(Delivery::Broken(error)) => return error.kind(),
+            other => panic!("left waiting, or told an end that is in no log: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_end_cannot_be_stored_leaves_nobody_waiting() {
+    let rig = Rig::new();
+    let asking = rig.question().header("idempotency-key", "k").send();
+    let mut call = rig.upstream.call();
+    call.begin_events();
+    call.token("Hel");
+    let ask = streaming(join(asking).await);
+    let mut watching = ask.stream.subscribe(ask.from).unwrap();
+    let mut frames = VecDeque::new();
+    assert!(matches!(watching.next(&mut frames).await, Delivery::Frames));
+    rig.log.fail_commit(1);
+    call.token("lo");
+    call.closed_within(everstream_testkit::PATIENCE);
+    let told = tokio::time::timeout(everstream_testkit::PATIENCE, watching.next(&mut frames)).await;
+    assert!(matches!(told, Ok(Delivery::Broken(_))), "{told:?}");
+    assert_eq!(ask.stream.state().end, None, "what is in no log is no end");
+    let again = streaming(rig.question().header("idempotency-key", "k").answer().await);
+    assert_eq!(broken_off(&again).await, everstream_hub::ErrorKind::ReadOnly);
+    assert_eq!(rig.upstream.call_count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ask_that_fails_before_its_first_event_on_a_log_that_takes_nothing_is_refused() {
+    let rig = Rig::new();
+    let asking = rig.question().send();
+    let call = rig.upstream.call();
+    rig.log.fail_commit(1);
+    call.cut();
+    let refused = join(asking).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Hub(everstream_hub::ErrorKind::Storage));
+}

@@ -3,11 +3,12 @@
 use everstream_log::{Offset, StreamHead, StreamSeq};
 use slab::Slab;
 
-use crate::HubConfig;
+use super::Found;
 use crate::alarm::Waiter;
 use crate::batch::{BatchRing, RingBounds};
 use crate::ring::Ring;
 use crate::stream::End;
+use crate::{Error, HubConfig};
 
 /// What a ring keeps for each subscriber of what all of them have taken: a large audience has a full ring to come back to.
 const KEPT_BYTES_PER_SUBSCRIBER: usize = 1024;
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) first: Offset,
     pub(super) bytes: u64,
     pub(super) end: Option<End>,
+    /// Why it comes to no end, although nothing more comes.
+    pub(super) stranded: Option<Box<Error>>,
     /// The last position a publisher gave.
     pub(super) stream_seq: Option<StreamSeq>,
     /// How many producers have appended.
@@ -51,6 +54,7 @@ impl State {
             first: head.first,
             bytes: head.bytes,
             end: head.closure.clone().map(End::Closed),
+            stranded: None,
             stream_seq: head.stream_seq.clone(),
             producers: head.producers,
             waiters: Slab::new(),
@@ -74,6 +78,12 @@ impl State {
             stream_seq: self.stream_seq.clone(),
             producers: self.producers,
         };
+    }
+
+    /// What whoever has all there is finds instead of more, if nothing more comes.
+    pub(super) fn over(&self) -> Option<Found> {
+        let stranded = || self.stranded.as_deref().map(|error| Found::Stranded(error.share()));
+        self.end.clone().map(Found::Ended).or_else(stranded)
     }
 
     pub(super) const fn is_gone(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::protocols::streams::read::{Page, check_accept};
 const STREAM_CURSOR: HeaderName = HeaderName::from_static("stream-cursor");
 
 /// 200 with what comes after `offset`, as soon as there is something; 204 when `long_poll_timeout` passes, the server
-/// drains, or the stream is closed and has nothing more.
+/// drains, or the stream is closed and has nothing more. Of a stranded stream that has nothing more it says why.
 pub(super) async fn get(
     app: &App,
     grant: &Grant<Read>,
@@ -31,6 +31,9 @@ pub(super) async fn get(
     let mut cursor = Cursor::of(query, app.hub.clock().now(), &mut fastrand::Rng::new());
     until_news(app, &stream, start).await?;
     let page = page(app, &stream, start).await?;
+    if let Some(error) = stream.stranded().filter(|_| page.is_empty() && page.state.end.is_none()) {
+        return Err(error.into());
+    }
     let status = if page.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
     let mut response = page.respond(status);
     let headers = response.headers_mut();

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use everstream_log::{Durability, Entry, Error, ErrorKind};
-use fjall::PersistMode;
 
 use crate::change::{Change, Changed};
 use crate::commit_queue::CommitQueue;
@@ -129,8 +128,7 @@ impl Engine {
         // Whoever has the writer finishes first.
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = match refusal.check() {
-            // Journals stay, and are read by the next opening.
-            Err(_) => store.persist(PersistMode::SyncAll),
+            Err(_) => folder.keep(&store),
             Ok(()) => writer.finish(),
         };
         drop(writer);

@@ -13,7 +13,7 @@ use fjall::PersistMode;
 
 use crate::failure::Refusal;
 use crate::fold::{fold_all, fold_aside};
-use crate::journal::{Journal, sync_names};
+use crate::journal::{Journal, sync_files, sync_names};
 use crate::store::Store;
 
 /// The way to the folding thread. Cheap to clone.
@@ -137,6 +137,13 @@ impl Folder {
             journal.remove()?;
         }
         Ok(sync_names(&self.0.journals.directory)?)
+    }
+
+    /// Puts what there is on the device as it is, journals as journals, which the next opening reads. For the end when
+    /// nothing can be folded.
+    pub(crate) fn keep(&self, store: &Store) -> fjall::Result<()> {
+        sync_files(&self.0.journals.directory)?;
+        store.persist(PersistMode::SyncAll)
     }
 
     fn run(&self, store: &Store, refusal: &Refusal) {

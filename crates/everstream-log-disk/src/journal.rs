@@ -7,5 +7,5 @@ mod entry;
 mod file;
 mod frame;
 
-pub(crate) use file::{Journal, list, read, sync_names};
+pub(crate) use file::{Journal, list, read, sync_files, sync_names};
 pub(crate) use frame::{Scan, scan};

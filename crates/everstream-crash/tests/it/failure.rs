@@ -105,6 +105,45 @@ fn a_disk_that_is_full_in_the_midst_of_a_batch_costs_nothing_that_was_acknowledg
 }
 
 #[test]
+fn a_close_behind_a_full_disk_puts_on_the_device_what_was_acknowledged() {
+    let opening = roomy(Durability::Os);
+    let mut stage = Stage::new(None, 1).unwrap();
+    let mut history = History::new(Durability::Os);
+    stage.open(&opening).unwrap();
+    for operation in [create(0, "aaaa"), append(0, "fits", 100)] {
+        stage.apply(&operation, Pace::Whole).unwrap();
+        history.acknowledged(operation);
+    }
+    // What the close promises, of these.
+    history.closed();
+    stage.device().fail_after(0, Fault::FullDisk);
+    let large = append(0, "does not fit", 60_000);
+    assert_eq!(stage.apply(&large, Pace::Whole).unwrap_err().kind(), ErrorKind::ReadOnly);
+    history.unanswered(large);
+    stage.close().unwrap();
+    let image = stage.device().crash(POWER_CUT);
+    stage.end();
+    check(&opening, &image, &mut history, POWER_CUT, "a close behind a full disk");
+}
+
+#[test]
+fn a_close_that_finds_the_disk_full_says_so() {
+    let opening = roomy(Durability::Os);
+    let mut stage = Stage::new(None, 1).unwrap();
+    let mut history = History::new(Durability::Os);
+    stage.open(&opening).unwrap();
+    for operation in [create(0, "aaaa"), append(0, "fits", 100)] {
+        stage.apply(&operation, Pace::Whole).unwrap();
+        history.acknowledged(operation);
+    }
+    stage.device().fail_after(0, Fault::FullDisk);
+    assert_eq!(stage.close().unwrap_err().kind(), ErrorKind::Storage);
+    let image = stage.device().crash(Crash::Process);
+    stage.end();
+    check(&opening, &image, &mut history, Crash::Process, "a close that found the disk full");
+}
+
+#[test]
 fn a_fold_that_finds_the_disk_full_refuses_writes_and_loses_nothing() {
     for fault in [Fault::FullDisk, Fault::FailedWrite] {
         let opening = opening(Durability::Os);

@@ -85,6 +85,14 @@ pub(crate) fn read(path: &Path) -> io::Result<Bytes> {
     fs::read(path).map(Bytes::from)
 }
 
+/// Puts all journals on the device as they are.
+pub(crate) fn sync_files(directory: &Path) -> io::Result<()> {
+    for (_, path) in list(directory)? {
+        File::open(path)?.sync_all()?;
+    }
+    sync_names(directory)
+}
+
 /// Puts on the device which files there are.
 pub(crate) fn sync_names(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()

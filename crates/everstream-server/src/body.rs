@@ -1,13 +1,22 @@
-//! Request bodies that are read whole, within `max_body_bytes`.
+//! Request bodies that are read whole, within `max_body_bytes`; and how long any but a streaming append's may be silent.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::BoxError;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::{Sleep, sleep};
 
 use crate::app::App;
-use crate::config::ByteSize;
+use crate::config::{ByteSize, Config};
 use crate::problem::{Code, Problem};
 
 /// Asks for an append that goes on as long as the body does.
@@ -28,7 +37,7 @@ impl FromRequest<App> for WholeBody {
 /// Reads `body` to its end.
 ///
 /// # Errors
-/// `body_too_large` over `bytes_max`, `incomplete_body` when the client broke off.
+/// `body_too_large` over `bytes_max`, `incomplete_body` when the client broke off or fell silent.
 ///
 /// # Cancel safety
 /// Dropped, it has lost what it read.
@@ -40,6 +49,61 @@ pub async fn read_whole(body: Body, bytes_max: ByteSize) -> Result<Bytes, Proble
     }
 }
 
+/// Has the request's body break off once nothing of it has come for `idle_timeout`: half a request must not keep its
+/// connection, and what was read of it, for as long as its client likes. A streaming append may be silent.
+#[must_use]
+pub fn never_silent(request: Request, config: &Config) -> Request {
+    if request.body().is_end_stream() || is_streaming_append(request.headers()) {
+        return request;
+    }
+    let silence_max = config.idle_timeout;
+    request.map(|inner| Body::new(NeverSilent { inner, silence_max, silence: None }))
+}
+
+/// See [`never_silent`].
+struct NeverSilent {
+    inner: Body,
+    silence_max: Duration,
+    /// Runs while something is waited for; most bodies are there with their heads.
+    silence: Option<Pin<Box<Sleep>>>,
+}
+
+/// A body of which nothing came for so long.
+#[derive(Debug)]
+struct Silent(Duration);
+
+impl http_body::Body for NeverSilent {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            this.silence = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)));
+        }
+        let silence_max = this.silence_max;
+        ready!(this.silence.get_or_insert_with(|| Box::pin(sleep(silence_max))).as_mut().poll(cx));
+        Poll::Ready(Some(Err(Silent(silence_max).into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing came for {:?}, which is idle_timeout", self.0)
+    }
+}
+
+impl std::error::Error for Silent {}
+
 /// The refusal of a body over `bytes_max`.
 #[must_use]
 pub fn too_large(bytes_max: ByteSize) -> Problem {
@@ -50,4 +114,50 @@ pub fn too_large(bytes_max: ByteSize) -> Problem {
 #[must_use]
 pub fn is_streaming_append(headers: &HeaderMap) -> bool {
     headers.get(EVERSTREAM_APPEND).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"streaming"))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt, stream};
+    use tokio::time::{Instant, interval_at};
+
+    use super::*;
+
+    const BYTES_MAX: ByteSize = ByteSize(100);
+
+    /// A request whose body's pieces come `apart`, and which never ends.
+    fn request(pieces: &'static [&'static str], apart: Duration) -> Request {
+        let ticks = interval_at(Instant::now() + apart, apart);
+        let pieces = stream::unfold((ticks, pieces.iter()), |(mut ticks, mut pieces)| async {
+            let piece = pieces.next()?;
+            ticks.tick().await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes())), (ticks, pieces)))
+        });
+        Request::new(Body::from_stream(pieces.chain(stream::pending())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_falls_silent_has_broken_off_and_one_that_comes_slowly_has_not() {
+        let config = Config::defaults().unwrap();
+        let apart = config.idle_timeout - Duration::from_millis(10);
+        let begun = Instant::now();
+        let body = never_silent(request(&["a", "b", "c"], apart), &config).into_body();
+        assert_eq!(read_whole(body, BYTES_MAX).await.unwrap_err().code(), Code::IncompleteBody);
+        assert_eq!(begun.elapsed(), 3 * apart + config.idle_timeout);
+        for (bytes, code) in [(100, None), (101, Some(Code::BodyTooLarge))] {
+            let body = never_silent(Request::new("a".repeat(bytes).into()), &config).into_body();
+            assert_eq!(read_whole(body, BYTES_MAX).await.err().map(|problem| problem.code()), code);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_streaming_append_may_be_silent() {
+        let config = Config::defaults().unwrap();
+        let mut request = request(&["a", "b"], 10 * config.idle_timeout);
+        request.headers_mut().insert(EVERSTREAM_APPEND, http::HeaderValue::from_static("streaming"));
+        let mut body = never_silent(request, &config).into_body();
+        for piece in ["a", "b"] {
+            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
+        }
+    }
 }

@@ -63,7 +63,8 @@ key::keys! {
     max_subscription_age: Limit<Duration> = "0";
     /// Time a client has to send a request's head.
     head_timeout: Duration = "10s";
-    /// Time a connection may be idle between two requests, the next one's head included.
+    /// Time a connection may be idle between two requests, the next one's head included; and silent within a request's
+    /// body, unless that is a streaming append.
     idle_timeout: Duration = "75s";
     /// Time a client may leave sent bytes unread or unacknowledged before its connection is dropped.
     peer_timeout: Duration = "60s";

@@ -1,6 +1,7 @@
 //! What holds for every request and every answer, whatever the route: one layer around the router.
 //!
-//! A request has a method that HTTP knows; a body that announces more than `max_body_bytes` is refused before it is read.
+//! A request has a method that HTTP knows; a body that announces more than `max_body_bytes` is refused before it is read,
+//! and one that falls silent breaks off.
 //! An answer carries the CORS headers and says what browsers may make of it; `OPTIONS` and 405 tell a route's methods
 //! from the router itself. What holds of a request's bytes on the wire is [`lawful`](crate::lawful)'s.
 
@@ -27,7 +28,7 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
     let method = request.method().clone();
     let mut response = match answer_here(&app, &audience, &request) {
         Ok(Some(response)) => response,
-        Ok(None) => tell_methods(&method, next.run(request).await),
+        Ok(None) => tell_methods(&method, next.run(body::never_silent(request, &app.config)).await),
         Err(problem) => problem.into_response(),
     };
     decorate(audience, &app.config, &method, response.headers_mut());

@@ -58,7 +58,7 @@ codes! {
     InvalidBody = "invalid_body", BAD_REQUEST, "Invalid body";
     /// An event in the body cannot be stored.
     InvalidEvent = "invalid_event", BAD_REQUEST, "Invalid event";
-    /// The body ended before its announced end.
+    /// The body ended before its announced end, or nothing more of it came for `idle_timeout`.
     IncompleteBody = "incomplete_body", BAD_REQUEST, "Incomplete body";
     /// The call of the proxy has no `Upstream-URL`, or several.
     MissingUpstreamUrl = "missing_upstream_url", BAD_REQUEST, "Missing Upstream-URL";

@@ -143,6 +143,28 @@ fn publisher_that_falls_silent_is_let_go() {
     assert_eq!(http.read_to_close(Deadline::patient()).unwrap(), b"");
 }
 
+/// Whoever serves it, and wherever in the body it stops; the connection does not stay.
+#[test]
+fn publisher_that_falls_silent_within_a_body_is_let_go_and_appends_nothing() {
+    let server = Running::with(&[("idle_timeout", "50ms")]);
+    publisher(&server);
+    for lines in ["", DETOUR] {
+        let whole = append(lines, "hello");
+        for missing in [1, 5] {
+            let mut http = server.connect();
+            http.send(&whole[..whole.len() - missing]);
+            let refusal = http.try_read_response("POST", Deadline::patient()).unwrap();
+            assert_problem(&refusal, 400, "incomplete_body");
+            assert_eq!(http.read_to_close(Deadline::patient()).unwrap(), b"");
+        }
+    }
+    // Uploads that others read are no way around it.
+    let mut http = server.connect();
+    http.send(append("", "hello").replace(STREAM, "/demo/v1/chat/completions").trim_end_matches("lo"));
+    assert_eq!(http.try_read_response("POST", Deadline::patient()).unwrap().status(), 400);
+    assert_eq!(content(&mut server.connect()), "");
+}
+
 #[test]
 fn silent_publisher_is_closed_by_a_drain() {
     let mut server = Running::with(&[("drain_timeout", "1h")]);

@@ -185,7 +185,7 @@ mod tests {
         let familiar = Familiar::default();
         let padding = "x".repeat(KEPT_BYTES_MAX);
         let text = format!(
-            "POST /v1/stream/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Type: a/b\r\nVia: {padding}\r\n\r\na"
+            "POST /v1/stream/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Type: a/b\r\nX-Request-Id: {padding}\r\n\r\na"
         );
         assert!(matches!(familiar.recognise(text.as_bytes(), 100), Recognised::Plain { .. }));
         assert!(familiar.0.lock().unwrap().lines.is_empty());

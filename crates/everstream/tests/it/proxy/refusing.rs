@@ -119,3 +119,20 @@ fn a_configuration_that_cannot_be_safe_is_refused_without_its_secrets() {
         assert!(!exited.stderr.contains("hush"), "{}", exited.stderr);
     }
 }
+
+/// Whoever serves it: a plain append is recognised before the router is asked.
+#[test]
+fn call_that_comes_back_to_its_own_server_appends_nothing() {
+    let rig = Rig::new();
+    rig.api().create("s", "text/plain");
+    let answer = rig.call();
+    let call = rig.upstream.call();
+    let via = call.field("via").expect("the way it came").to_owned();
+    call.respond(200, "text/plain", "");
+    answered(&answer);
+    for other in [("Accept", "*/*"), ("X-Anything", "y")] {
+        let fields = [("Content-Type", "text/plain"), ("Via", &*via), other];
+        assert_eq!(rig.api().request("POST", "/v1/stream/s", &fields, "again").status(), 508, "{other:?}");
+    }
+    assert_eq!(rig.api().get("/v1/stream/s").text(), "");
+}

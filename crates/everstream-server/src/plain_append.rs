@@ -48,6 +48,7 @@ pub(crate) struct PlainAppends {
     acknowledgements: Acknowledgements,
     idle_timeout: Duration,
     draining: CancellationToken,
+    cutoff: CancellationToken,
 }
 
 /// How it ended.
@@ -85,6 +86,7 @@ impl PlainAppends {
             acknowledgements: Acknowledgements::new(&app.config),
             idle_timeout: app.config.idle_timeout,
             draining: app.hub.tasks().draining().clone(),
+            cutoff: app.hub.tasks().cutoff().clone(),
             app,
         }
     }
@@ -109,7 +111,10 @@ impl PlainAppends {
                     let Ok(Sequenced::Accepted(appended)) = appending.await else { return Ok(Rest::Other(unread)) };
                     let rest = self.acknowledge(Position(appended.next), now, socket)?;
                     if !rest.is_empty() {
-                        socket.write_all(&rest).await?;
+                        // On the heap, since hardly anybody reads so slowly; and not waited for at the end.
+                        let writing = Box::pin(self.cutoff.run_until_cancelled(socket.write_all(&rest)));
+                        let Some(written) = writing.await else { return Ok(Rest::Over) };
+                        written?;
                     }
                     unread.drain(..length);
                 }
@@ -206,3 +211,6 @@ fn poll_read(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

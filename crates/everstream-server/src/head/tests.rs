@@ -71,15 +71,28 @@ fn a_head_that_fills_its_bound_is_refused_by_the_part_that_is_too_long() {
     check(many.as_bytes(), Some(Code::HeadTooLarge));
 }
 
+/// However steadily it comes: the time is that of the whole head.
 #[tokio::test(start_paused = true)]
 async fn a_dribbled_head_is_answered_once_its_time_is_up() {
     let limits = HeadLimits { bytes_max: BYTES_MAX, timeout: Duration::from_secs(10) };
     let (mut client, mut server) = tokio::io::duplex(64);
-    tokio::io::AsyncWriteExt::write_all(&mut client, b"GET / HT").await.unwrap();
-    match read_first(&mut server, limits).await.unwrap() {
+    let dribbling = async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        for byte in b"GET /healthz HTTP/1.1\r\nHost: a\r\n".iter().cycle() {
+            ticks.tick().await;
+            tokio::io::AsyncWriteExt::write_all(&mut client, &[*byte]).await.unwrap();
+        }
+    };
+    let begun = tokio::time::Instant::now();
+    let first = tokio::select! {
+        first = read_first(&mut server, limits) => first.unwrap(),
+        () = dribbling => panic!("it never ends"),
+    };
+    match first {
         FirstHead::Refused(problem) => assert_eq!(problem.code(), Code::HeadTimeout),
         other => panic!("{other:?}"),
     }
+    assert_eq!(begun.elapsed(), limits.timeout);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Heads as they come over the wire, first and later ones of a connection.
 
-use everstream_testkit::Deadline;
+use everstream_testkit::{Deadline, eventually};
 
 use crate::running::{Running, assert_problem, get};
 
@@ -54,6 +54,20 @@ fn dribbled_head_is_answered_when_its_time_is_up_and_disturbs_nobody() {
     dribbling.send("GET /hea");
     server.connect().exchange(get("/healthz", "")).expect_status(200);
     assert_problem(&dribbling.try_read_response("GET", Deadline::patient()).unwrap(), 408, "head_timeout");
+}
+
+#[test]
+fn later_head_that_is_dribbled_has_the_time_of_an_idle_connection() {
+    let server = Running::with(&[("idle_timeout", "50ms"), ("max_connections", "1")]);
+    let mut http = server.connect();
+    http.exchange(get("/healthz", "")).expect_status(200);
+    http.send("GET /hea");
+    http.read_to_close(Deadline::patient()).unwrap();
+    // Its place is free again.
+    eventually("a place", || match server.connect().exchange(get("/healthz", "")).status() {
+        200 => Ok(()),
+        status => Err(format!("{status}")),
+    });
 }
 
 #[test]

@@ -166,6 +166,41 @@ fn publisher_that_falls_silent_within_a_body_is_let_go_and_appends_nothing() {
 }
 
 #[test]
+fn two_programs_that_take_turns_on_one_worker_are_not_taken_for_each_other() {
+    let server = Running::with(&[("workers", "1")]);
+    let mut http = server.connect();
+    // Each stands where the other one has something else: types of one length, the length before and behind the type.
+    let kinds = [
+        ("one", "text/plain", "Host: t\r\nContent-Type: TYPE\r\nContent-Length: LEN\r\n"),
+        ("two", "text/other", "Host: t\r\nContent-Type: TYPE\r\nContent-Length: LEN\r\n"),
+        ("three", "text/third", "Content-Length: LEN\r\nHost: t\r\nUser-Agent: x\r\nContent-Type: TYPE\r\n"),
+    ];
+    let request = |method: &str, stream: &str, lines: &str, kind: &str, body: &str| {
+        let lines = lines.replace("TYPE", kind).replace("LEN", &body.len().to_string());
+        format!("{method} /v1/stream/{stream} HTTP/1.1\r\n{lines}\r\n{body}")
+    };
+    for (stream, kind, lines) in kinds {
+        http.exchange(request("PUT", stream, lines, kind, "")).expect_status(201);
+    }
+    let mut expected = String::new();
+    for round in 0..12 {
+        let body = "x".repeat(round + 1);
+        for (stream, kind, lines) in kinds {
+            http.exchange(request("POST", stream, lines, kind, &body)).expect_status(204);
+            for (_, other, _) in kinds.iter().filter(|(_, other, _)| *other != kind) {
+                let refusal = http.exchange(request("POST", stream, lines, other, "never"));
+                assert_problem(&refusal, 409, "content_type_mismatch");
+            }
+        }
+        expected.push_str(&body);
+    }
+    for (stream, kind, _) in kinds {
+        let page = http.exchange(get(&format!("/v1/stream/{stream}"), "")).expect_status(200);
+        assert_eq!((page.head.media_type(), page.text()), (kind.to_owned(), expected.clone()), "{stream}");
+    }
+}
+
+#[test]
 fn silent_publisher_is_closed_by_a_drain() {
     let mut server = Running::with(&[("drain_timeout", "1h")]);
     let mut http = publisher(&server);

@@ -1,8 +1,8 @@
 //! A reader that stops reading costs bounded memory, holds up nobody, and gets everything once it reads on.
 
-use everstream_testkit::{Api, Deadline, Ending, RawHttp, RawSse};
+use everstream_testkit::{Api, Deadline, Ending, Failure, RawHttp, RawSse};
 
-use crate::support::{get, server, subscription};
+use crate::support::{await_subscribers, get, launch, server, subscription};
 
 const STALLED: usize = 8;
 const EVENT_BYTES: usize = 128 * 1024;
@@ -38,6 +38,24 @@ fn stalled_readers_keep_memory_bounded_and_resume_intact() {
     }
     let (rest, ending) = resumed.rest();
     assert_eq!((rest.len(), rest[0].event_type.as_str(), ending), (1, "close", Ending::Clean));
+}
+
+#[test]
+fn reader_that_takes_nothing_is_disconnected_when_its_time_is_up() {
+    let server = launch().config("peer_timeout = \"1s\"\n").start();
+    let api = server.api();
+    api.create_events("s");
+    let mut stalled = RawHttp::connect_with_receive_buffer(server.addr(), 4 * 1024);
+    stalled.send(subscription("s"));
+    await_subscribers(api, "s", 1);
+    for n in 0..EVENTS {
+        api.append("s", event_text(n));
+    }
+    await_subscribers(api, "s", 0);
+    assert!(
+        matches!(stalled.read_to_close(Deadline::patient()), Err(Failure::Broken(_))),
+        "no end to be taken for one"
+    );
 }
 
 // What is written in hundreds of calls comes once and in order, in each way that it is put together, and what is asked for

@@ -10,7 +10,7 @@ use axum::BoxError;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Sleep, sleep};
@@ -18,6 +18,7 @@ use tokio::time::{Sleep, sleep};
 use crate::app::App;
 use crate::config::{ByteSize, Config};
 use crate::problem::{Code, Problem};
+use crate::protocols::streams::PREFIX;
 
 /// Asks for an append that goes on as long as the body does.
 pub const EVERSTREAM_APPEND: HeaderName = HeaderName::from_static("everstream-append");
@@ -50,10 +51,12 @@ pub async fn read_whole(body: Body, bytes_max: ByteSize) -> Result<Bytes, Proble
 }
 
 /// Has the request's body break off once nothing of it has come for `idle_timeout`: half a request must not keep its
-/// connection, and what was read of it, for as long as its client likes. A streaming append may be silent.
+/// connection, and what was read of it, for as long as its client likes. A streaming append may be silent; what only says
+/// so, at a place that takes none, may not.
 #[must_use]
 pub fn never_silent(request: Request, config: &Config) -> Request {
-    if request.body().is_end_stream() || is_streaming_append(request.headers()) {
+    let takes_streaming_appends = request.method() == Method::POST && request.uri().path().starts_with(PREFIX);
+    if request.body().is_end_stream() || takes_streaming_appends && is_streaming_append(request.headers()) {
         return request;
     }
     let silence_max = config.idle_timeout;
@@ -151,13 +154,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_streaming_append_may_be_silent() {
+    async fn a_streaming_append_may_be_silent_and_nothing_else_that_says_it_is_one() {
         let config = Config::defaults().unwrap();
-        let mut request = request(&["a", "b"], 10 * config.idle_timeout);
-        request.headers_mut().insert(EVERSTREAM_APPEND, http::HeaderValue::from_static("streaming"));
-        let mut body = never_silent(request, &config).into_body();
-        for piece in ["a", "b"] {
-            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
+        for (method, path, may_be_silent) in
+            [("POST", "/v1/stream/a", true), ("PUT", "/v1/stream/a", false), ("POST", "/openai/v1/chat", false)]
+        {
+            let mut request = request(&["a", "b"], 10 * config.idle_timeout);
+            request.headers_mut().insert(EVERSTREAM_APPEND, http::HeaderValue::from_static("streaming"));
+            (*request.method_mut(), *request.uri_mut()) = (method.parse().unwrap(), path.parse().unwrap());
+            let mut body = never_silent(request, &config).into_body();
+            assert_eq!(body.frame().await.unwrap().is_ok(), may_be_silent, "{method} {path}");
         }
     }
 }

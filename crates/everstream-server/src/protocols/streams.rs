@@ -52,6 +52,9 @@ mod subscribe;
 #[cfg(test)]
 mod tests;
 
+/// What the path of a stream begins with; its name is the rest.
+pub(crate) const PREFIX: &str = "/v1/stream/";
+
 /// The routes of this protocol.
 pub fn routes() -> Router<App> {
     let methods = routing::get(get).head(head::head).put(create::create).post(post).delete(delete);

@@ -7,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode;
 
+use super::PREFIX;
 use super::payload::essence;
 use super::position::Position;
 use super::sequence::one;
@@ -17,9 +18,6 @@ use crate::problem::{Code, Problem};
 const FORKED_FROM: HeaderName = HeaderName::from_static("stream-forked-from");
 const FORK_OFFSET: HeaderName = HeaderName::from_static("stream-fork-offset");
 const FORK_SUB_OFFSET: HeaderName = HeaderName::from_static("stream-fork-sub-offset");
-
-/// What stands before a stream's name in its path.
-const PREFIX: &str = "/v1/stream/";
 
 /// A fork that is asked for, of a stream that is there and that the caller may read.
 #[derive(Debug)]

@@ -37,7 +37,8 @@ pub struct Splitter {
     scanner: Scanner,
     block: Block,
     ready: VecDeque<Split>,
-    rejected: Option<Rejected>,
+    /// Boxed, as hardly any stream has one and every event passes here.
+    rejected: Option<Box<Rejected>>,
     failed: bool,
 }
 
@@ -85,7 +86,7 @@ impl Splitter {
     /// The next stored event, or once, after those before it, why the stream is refused.
     #[expect(clippy::should_implement_trait, reason = "more may come after None, which an Iterator does not expect")]
     pub fn next(&mut self) -> Option<Result<Split, Rejected>> {
-        self.ready.pop_front().map(Ok).or_else(|| self.rejected.take().map(Err))
+        self.ready.pop_front().map(Ok).or_else(|| self.rejected.take().map(|rejected| Err(*rejected)))
     }
 
     /// The stream has ended.
@@ -95,14 +96,14 @@ impl Splitter {
     /// yet. What an upstream left unfinished is dropped.
     pub fn finish(self) -> Result<(), Rejected> {
         match self.rejected {
-            Some(rejected) => Err(rejected),
+            Some(rejected) => Err(*rejected),
             None if self.failed || self.source == Source::Upstream => Ok(()),
             None => self.block.finish(self.scanner.unfinished()),
         }
     }
 
     fn reject(&mut self, rejected: Rejected) {
-        self.rejected = Some(rejected);
+        self.rejected = Some(Box::new(rejected));
         self.failed = true;
         self.scanner.reset();
         self.block = Block::default();

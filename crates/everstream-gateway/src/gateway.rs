@@ -181,7 +181,7 @@ impl Gateway {
         }
         let permit = self.admit(&asked)?;
         let plan = self.plan(&asked, permit)?;
-        let origin = Origin::Call(asked.mounted.upstream.clone(), Box::new(call));
+        let origin = Origin::Call(Box::new(asked.mounted.upstream.clone()), Box::new(call));
         match self.start(plan, origin).await {
             Ok(started) if asked.options.reply == Reply::Async => {
                 Ok(Answer::Accepted(Accepted { stream: started.stream }))
@@ -255,22 +255,23 @@ impl Gateway {
     /// What the hub refuses; `StreamExists` also for a stream with equal settings.
     pub(crate) async fn start(&self, plan: Plan, origin: Origin) -> Result<Started, Error> {
         let (reply, started) = oneshot::channel();
-        let gateway = self.clone();
+        // Each step is on the heap: the task is polled for every token, and is to be small.
+        let making = Box::pin(self.clone().make(plan));
         self.hub.tasks().spawn(async move {
-            match gateway.make(plan).await {
+            let relaying = match making.await {
                 Ok((relay, started)) => {
-                    drop(gateway);
                     // Without a caller the answer comes all the same; its policy decides.
                     let _ = reply.send(Ok(started));
-                    relay.run(origin).await;
+                    Box::pin(relay.run(origin))
                 }
-                Err(error) => drop(reply.send(Err(error))),
-            }
+                Err(error) => return drop(reply.send(Err(error))),
+            };
+            relaying.await;
         });
         started.await.map_err(|_| Error::new(ErrorKind::Internal, "the relay died before it began"))?
     }
 
-    async fn make(&self, plan: Plan) -> Result<(Relay, Started), Error> {
+    async fn make(self, plan: Plan) -> Result<(Relay, Started), Error> {
         let Plan { create, intake, on_disconnect, audience, permit } = plan;
         let (phase, phase_seen) = watch::channel(Phase::Calling);
         let (refusal, refused) = oneshot::channel();

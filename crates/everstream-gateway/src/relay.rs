@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -44,7 +43,7 @@ pub(crate) struct Relay {
 #[derive(Debug)]
 pub(crate) enum Origin {
     /// The call has to be made.
-    Call(Upstream, Box<Call>),
+    Call(Box<Upstream>, Box<Call>),
     /// Its head is there already.
     Answered(Box<UpstreamAnswer>),
 }
@@ -66,8 +65,9 @@ impl Relay {
         let Self { stream, intake, on_disconnect, audience, presence, tasks, phase, .. } = self;
         let (draining, cutoff) = (tasks.draining(), tasks.cutoff());
         let ending = {
-            let mut carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
-            let mut carrying = pin!(AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind());
+            let carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
+            // On the heap, where what is touched for a token lies together.
+            let mut carrying = Box::pin(AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind());
             // Beside every token of the answer, and woken once at most.
             let mut interrupted = Dormant::new(Box::pin(async {
                 tokio::select! {
@@ -117,7 +117,7 @@ struct Carrier<'a> {
 }
 
 impl Carrier<'_> {
-    async fn carry(&mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
+    async fn carry(mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
         let mut answer = match origin {
             Origin::Answered(answer) => answer,
             // On the heap: it is over before the first token comes, and its room would be the relay's to the end.

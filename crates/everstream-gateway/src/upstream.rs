@@ -156,7 +156,7 @@ impl Upstream {
         let (head, incoming) = answered.await.map_err(Failure::before_the_head)?.into_parts();
         let body = match connection {
             Some(connection) if answer::is_event_stream(&head) && handle.is_written() && handle.is_at_body() => {
-                AnswerBody::Own(Box::new(OwnBody::new(&head, &incoming, connection.into_parts().io, place)))
+                AnswerBody::Own(OwnBody::new(&head, &incoming, connection.into_parts().io, place))
             }
             connection => {
                 handle.open();

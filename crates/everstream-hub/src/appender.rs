@@ -1,9 +1,10 @@
 //! Appending one after another without waiting for each.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use crate::home::Queueing;
 use crate::receipt::{Receipt, Reply};
 use crate::sleeper::Bed;
 use crate::stream::{Append, Stream};
@@ -33,12 +34,25 @@ impl Appender {
     ///
     /// # Cancel safety
     /// A dropped call has either not begun or takes full effect.
-    pub async fn append(&mut self, append: Append) -> Result<(), Error> {
-        self.stream.check(&append)?;
-        self.settled().await?;
+    pub fn append(&mut self, append: Append) -> impl Future<Output = Result<(), Error>> + Send + '_ {
+        let (mut append, mut queueing) = (Some(append), None::<Queueing>);
+        // Not `async`, whose state would have the append twice: it is made for every token.
+        poll_fn(move |cx| {
+            if let Some(append) = &append {
+                self.stream.check(append)?;
+                ready!(self.receipt.poll_settled(&mut self.bed, cx))?;
+            }
+            if let Some(append) = append.take() {
+                queueing = self.hand_over(append)?;
+            }
+            queueing.as_mut().map_or(Poll::Ready(Ok(())), |queueing| queueing.as_mut().poll(cx))
+        })
+    }
+
+    fn hand_over(&self, append: Append) -> Result<Option<Queueing>, Error> {
         let reply = Reply::Noted(self.receipt.begin());
-        let command = Command::Append { live: Arc::clone(&self.stream.live), append, ticket: None, reply };
-        self.stream.live.home.order(command).await
+        let live = Arc::clone(&self.stream.live);
+        self.stream.live.home.queue(Command::Append { live, append, ticket: None, reply })
     }
 
     /// Resolves once everything handed over is acknowledged.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::home::Queueing;
 use crate::live_stream::sequence::Ticket;
 use crate::receipt::Reply;
 use crate::stream::{Append, Sequenced, Stream};
@@ -23,8 +24,6 @@ pub struct Appending {
     queueing: Option<Queueing>,
     answer: oneshot::Receiver<Result<Sequenced, Error>>,
 }
-
-type Queueing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 impl Stream {
     /// As [`Stream::append`], handed over at once: what is left to wait for is small, and takes no part of the stream.
@@ -42,11 +41,7 @@ impl Stream {
         self.check(&append)?;
         let (reply, answer) = oneshot::channel();
         let command = Command::Append { live: Arc::clone(&self.live), append, ticket, reply: Reply::Awaited(reply) };
-        let queueing = self.live.home.try_order(command)?.map(|command| {
-            let home = Arc::clone(&self.live.home);
-            Box::pin(async move { home.order(command).await }) as Queueing
-        });
-        Ok(Appending { queueing, answer })
+        Ok(Appending { queueing: self.live.home.queue(command)?, answer })
     }
 }
 

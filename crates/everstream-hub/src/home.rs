@@ -1,5 +1,7 @@
 //! What belongs to one runtime.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -9,6 +11,9 @@ use crate::Error;
 use crate::alarm::Alarm;
 use crate::hub::Shared;
 use crate::writer::{Command, Writer};
+
+/// A command on its way into a full queue. On the heap: it is rare, and its room would be that of all who give orders.
+pub(crate) type Queueing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// What belongs to one runtime: the queue of its writer and the alarm of its subscriptions. Shared as a whole by handles
 /// and streams: one count moves when one of them is cloned.
@@ -24,21 +29,23 @@ impl Home {
     /// # Errors
     /// `Draining` once the writer has ended.
     pub(crate) async fn order(&self, command: Command) -> Result<(), Error> {
-        match self.try_order(command)? {
+        match self.queue(command)? {
             None => Ok(()),
-            // On the heap: it is rare, and its room would be that of everybody who gives orders.
-            Some(command) => Box::pin(self.writer.send(command)).await.map_err(|_| Error::draining()),
+            Some(queueing) => queueing.await,
         }
     }
 
-    /// Queues a command, which comes back while the queue is full.
+    /// Queues a command; where the queue is full, says what is to be waited for.
     ///
     /// # Errors
     /// `Draining` once the writer has ended.
-    pub(crate) fn try_order(&self, command: Command) -> Result<Option<Command>, Error> {
+    pub(crate) fn queue(&self, command: Command) -> Result<Option<Queueing>, Error> {
         match self.writer.try_send(command) {
             Ok(()) => Ok(None),
-            Err(TrySendError::Full(command)) => Ok(Some(command)),
+            Err(TrySendError::Full(command)) => {
+                let writer = self.writer.clone();
+                Ok(Some(Box::pin(async move { writer.send(command).await.map_err(|_| Error::draining()) })))
+            }
             Err(TrySendError::Closed(_)) => Err(Error::draining()),
         }
     }

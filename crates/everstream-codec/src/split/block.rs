@@ -15,7 +15,7 @@ pub(super) struct Block {
     /// Lines of the stream read so far.
     lines: u64,
     /// Where the block's first field is, and its beginning.
-    first_field: Option<Rejected>,
+    first_field: Option<Box<Rejected>>,
 }
 
 impl Block {
@@ -63,7 +63,7 @@ impl Block {
         }
         self.has_data |= matches!(read, Line::Data(_));
         if self.first_field.is_none() && source == Source::Publisher {
-            self.first_field = Some(Rejected::new(RejectedKind::NoData, self.lines, line));
+            self.first_field = Some(Box::new(Rejected::new(RejectedKind::NoData, self.lines, line)));
         }
         Ok(None)
     }
@@ -86,7 +86,7 @@ impl Block {
     pub(super) fn finish(self, unfinished: &[u8]) -> Result<(), Rejected> {
         let kind = RejectedKind::Incomplete;
         match (self.first_field, line::read(unfinished)) {
-            (Some(first), _) => Err(Rejected { kind, ..first }),
+            (Some(first), _) => Err(Rejected { kind, ..*first }),
             (None, Line::Blank | Line::Comment(_)) => Ok(()),
             (None, _) => Err(Rejected::new(kind, self.lines + 1, unfinished)),
         }
@@ -101,7 +101,7 @@ impl Block {
         self.stored.clear();
         self.is_spoilt = false;
         match first_field {
-            Some(first) if source == Source::Publisher => Err(first),
+            Some(first) if source == Source::Publisher => Err(*first),
             _ => Ok(None),
         }
     }

@@ -28,7 +28,7 @@ pub(crate) enum Intake {
         /// The largest record, in bytes.
         record_bytes_max: usize,
         /// Reads along, where the bytes are events of a dialect that says when an answer is whole.
-        judge: Option<Judge>,
+        judge: Option<Box<Judge>>,
     },
 }
 
@@ -50,8 +50,10 @@ impl Intake {
     /// Takes bytes as they are, in records of at most `record_bytes_max` bytes. Where they are events of `judged_by`, that
     /// dialect decides whether the answer is whole, else its clean end does.
     pub(crate) fn bytes(judged_by: Option<Dialect>, record_bytes_max: usize) -> Self {
-        let judge =
-            |dialect| Judge { splitter: splitter(record_bytes_max), reader: AnswerReader::new(dialect), verdict: None };
+        let judge = |dialect| {
+            let (splitter, reader) = (splitter(record_bytes_max), AnswerReader::new(dialect));
+            Box::new(Judge { splitter, reader, verdict: None })
+        };
         Self::Bytes { chunks: Vec::new(), record_bytes_max: record_bytes_max.max(1), judge: judged_by.map(judge) }
     }
 

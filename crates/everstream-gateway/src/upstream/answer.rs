@@ -25,11 +25,12 @@ const BEGINNING_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// An answer whose head is there.
 pub(crate) struct UpstreamAnswer {
-    head: response::Parts,
+    /// On the heap, out of the way of the bytes.
+    head: Box<response::Parts>,
     body: AnswerBody,
     patience: Patience,
     /// The end, met but not reported yet.
-    end: Option<Result<(), Failure>>,
+    end: Option<Box<Result<(), Failure>>>,
 }
 
 /// How long the next bytes may take. Asked for every token, so that the timer is neither moved nor polled for each: it
@@ -50,7 +51,7 @@ struct Patience {
 
 impl UpstreamAnswer {
     pub(super) fn new(head: response::Parts, body: AnswerBody, idle: Duration, deadline: Option<Instant>) -> Self {
-        Self { head, body, patience: Patience::new(idle, deadline), end: None }
+        Self { head: Box::new(head), body, patience: Patience::new(idle, deadline), end: None }
     }
 
     pub(crate) const fn status(&self) -> StatusCode {
@@ -106,7 +107,7 @@ impl UpstreamAnswer {
         mut poll: impl FnMut(&mut AnswerBody, &mut Context<'_>) -> Poll<Result<T, BoxError>>,
     ) -> Poll<Result<Option<T>, Failure>> {
         if let Some(end) = self.end.take() {
-            return Poll::Ready(end.map(|()| None));
+            return Poll::Ready((*end).map(|()| None));
         }
         match poll(&mut self.body, cx) {
             Poll::Ready(found) => Poll::Ready(found.map(Some).map_err(Failure::within_the_body)),
@@ -126,7 +127,7 @@ impl UpstreamAnswer {
                 match self.next().await {
                     Ok(Some(bytes)) => beginning.extend_from_slice(&bytes),
                     end => {
-                        self.end = Some(end.map(drop));
+                        self.end = Some(Box::new(end.map(drop)));
                         return;
                     }
                 }

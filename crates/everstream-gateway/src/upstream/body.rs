@@ -44,7 +44,7 @@ pub(super) enum Step {
 /// The body of an answer.
 pub(super) enum AnswerBody {
     /// Read from its connection in whatever task asks for it.
-    Own(Box<OwnBody>),
+    Own(OwnBody),
     /// Carried by hyper.
     Carried(Box<CarriedBody>),
     /// Read to its end.
@@ -53,7 +53,8 @@ pub(super) enum AnswerBody {
 
 /// A body on its own connection.
 pub(super) struct OwnBody {
-    place: Place,
+    /// Asked when all is over, so kept out of the way of the bytes.
+    place: Box<Place>,
     wire: Wire,
     acks: DelayedAcks,
     /// Read together with the head.
@@ -133,7 +134,7 @@ impl OwnBody {
         });
         let can_be_kept = head.version == Version::HTTP_11 && !closes && framing != Framing::UntilClose;
         let acks = DelayedAcks::new();
-        Self { place, wire, acks, held, framing, can_be_kept, has_closed: false, failure: None }
+        Self { place: Box::new(place), wire, acks, held, framing, can_be_kept, has_closed: false, failure: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, sink: Sink<'_>) -> Poll<Result<Step, BoxError>> {

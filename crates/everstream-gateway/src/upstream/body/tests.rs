@@ -19,7 +19,7 @@ async fn connected() -> (OwnBody, TcpStream) {
     upstream.set_nodelay(true).unwrap();
     let connector = Connector::new(None, Duration::from_secs(1), false, &Tasks::new()).unwrap();
     let body = OwnBody {
-        place: connector.place(&http::Uri::from_static("http://upstream.test")),
+        place: Box::new(connector.place(&http::Uri::from_static("http://upstream.test"))),
         wire: Wire::Socket(TokioIo::new(wire)),
         acks: DelayedAcks::new(),
         held: BytesMut::new(),

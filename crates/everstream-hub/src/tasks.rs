@@ -40,6 +40,11 @@ impl Tasks {
         self.work.spawn(task)
     }
 
+    /// Runs work that waits for nobody on a thread of the current runtime's own; a drain waits for it.
+    pub fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.work.spawn_blocking(work)
+    }
+
     /// Spawns what others' work stands on (a writer, a sweeper). It is given a token that is cancelled once all work
     /// is done, and then has to return.
     pub fn spawn_service<F>(&self, service: impl FnOnce(CancellationToken) -> F) -> JoinHandle<F::Output>

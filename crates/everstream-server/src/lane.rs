@@ -31,12 +31,14 @@ use readiness::Readiness;
 
 pub(crate) use group::Group;
 pub(crate) use handover::{Handover, MayBoard};
+pub(crate) use helpers::Helpers;
 pub(crate) use response::{EventBody, Events, cut_after, respond};
 pub(crate) use rider::{Ended, Rider};
 
 mod chunk;
 mod group;
 mod handover;
+mod helpers;
 mod readiness;
 mod response;
 mod rider;
@@ -67,6 +69,7 @@ pub(crate) struct Lane(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     tasks: Tasks,
+    helpers: Helpers,
     readiness: Readiness,
     groups: Mutex<HashMap<Key, Weak<dyn AnyGroup>>>,
     /// Looked at by every group at every turn: the token has a lock that all workers share.
@@ -77,13 +80,14 @@ struct Inner {
 type Key = (StreamKey, TypeId);
 
 impl Lane {
-    /// A lane without members, for the current runtime, whose tasks are among `tasks`.
+    /// A lane without members, for the current runtime, whose tasks are among `tasks` and may have `helpers`.
     ///
     /// # Errors
     /// When there are no descriptors left.
-    pub(crate) fn open(tasks: &Tasks) -> io::Result<Self> {
+    pub(crate) fn open(tasks: &Tasks, helpers: Helpers) -> io::Result<Self> {
         let (readiness, mut set) = Readiness::open()?;
-        let inner = Inner { tasks: tasks.clone(), readiness, groups: Mutex::default(), is_draining: false.into() };
+        let (groups, is_draining) = (Mutex::default(), false.into());
+        let inner = Inner { tasks: tasks.clone(), helpers, readiness, groups, is_draining };
         let lane = Self(Arc::new(inner));
         let hearing = lane.clone();
         tasks.spawn_service(|ended| async move {
@@ -112,6 +116,10 @@ impl Lane {
 
     fn readiness(&self) -> &Readiness {
         &self.0.readiness
+    }
+
+    fn helpers(&self) -> &Helpers {
+        &self.0.helpers
     }
 
     fn tasks(&self) -> &Tasks {

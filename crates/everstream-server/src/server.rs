@@ -18,6 +18,7 @@ use crate::admission::Admission;
 use crate::app::App;
 use crate::config::{self, Config, ConfigError, ServeArgs, Storage};
 use crate::engine;
+use crate::lane::Helpers;
 use crate::listener::{self, BindError};
 use crate::signing::SigningKeys;
 use crate::signing_key_file;
@@ -147,15 +148,12 @@ async fn recover(hub: &Hub) -> Result<(), ServeError> {
 }
 
 fn start_workers(app: &App, ended: &CancellationToken) -> io::Result<Vec<Worker>> {
-    let count = app.config.workers.get().unwrap_or_else(workers_by_default).get();
-    (0..count).map(|number| worker::start(number, app.clone(), ended.clone())).collect()
-}
-
-/// Half as many as there are processors. A thread that is woken less often, for more each time, costs less; and the half
-/// that is left is not idle (`docs/adr/0015-workers.md`).
-fn workers_by_default() -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(processors.div_ceil(2)).unwrap_or(NonZeroUsize::MIN)
+    // Half as many as there are processors. A thread that is woken less often, for more each time, costs less; and the
+    // half that is left is not idle (`docs/adr/0015-workers.md`): it is what helps with crowds.
+    let count = app.config.workers.get().map_or(processors.div_ceil(2), NonZeroUsize::get);
+    let helpers = Helpers::new(processors.saturating_sub(count));
+    (0..count).map(|number| worker::start(number, app.clone(), helpers.clone(), ended.clone())).collect()
 }
 
 fn announce(address: SocketAddr, config: &Config) {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Permit;
 use crate::app::{App, router};
 use crate::connection::{ConnectionLimits, Connections};
-use crate::lane::Lane;
+use crate::lane::{Helpers, Lane};
 use crate::plain_append::PlainAppends;
 
 /// Sockets that may wait for a worker; when all workers are that far behind, nothing is accepted. The kernel keeps fewer
@@ -36,16 +36,16 @@ pub(crate) struct Worker {
     pub(crate) thread: JoinHandle<()>,
 }
 
-/// Starts worker `number`, whose handlers see what `app` makes on its runtime. It ends, and drops what is left, once
+/// Starts worker `number`, whose handlers see what `app` makes on its runtime and whose groups may have `helpers`. It ends, and drops what is left, once
 /// `ended` is cancelled.
 ///
 /// # Errors
 /// When the machine gives no thread, no runtime or no HTTP client.
-pub(crate) fn start(number: usize, app: App, ended: CancellationToken) -> io::Result<Worker> {
+pub(crate) fn start(number: usize, app: App, helpers: Helpers, ended: CancellationToken) -> io::Result<Worker> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let connections = {
         let _inside = runtime.enter();
-        connections(app.on_this_runtime().map_err(io::Error::other)?)?
+        connections(app.on_this_runtime().map_err(io::Error::other)?, helpers)?
     };
     let (sender, arrivals) = mpsc::channel(SOCKETS_QUEUED_MAX);
     let thread = Builder::new().name(format!("worker-{number}")).spawn(move || {
@@ -54,12 +54,12 @@ pub(crate) fn start(number: usize, app: App, ended: CancellationToken) -> io::Re
     Ok(Worker { arrivals: sender, thread })
 }
 
-fn connections(app: App) -> io::Result<Arc<Connections>> {
+fn connections(app: App, helpers: Helpers) -> io::Result<Arc<Connections>> {
     let tasks = app.hub.tasks();
     Ok(Arc::new(Connections {
         limits: ConnectionLimits::new(&app.config),
         is_lane_open: app.config.lane,
-        lane: Lane::open(tasks)?,
+        lane: Lane::open(tasks, helpers)?,
         tasks: tasks.clone(),
         draining: tasks.draining().clone(),
         cutoff: tasks.cutoff().clone(),

@@ -21,6 +21,7 @@ use state::State;
 use member::Member;
 use pause::Pause;
 
+mod crowd;
 mod member;
 mod pause;
 mod state;

@@ -16,6 +16,8 @@ use crate::admission::Admission;
 use crate::sse_body::{Native, NativeStart, PulseConfig, SseBody};
 use crate::test_app::TestApp;
 
+mod crowd;
+
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Timers are as fine as this.
@@ -82,10 +84,14 @@ impl Viewer {
 
 impl Rig {
     async fn new() -> Self {
+        Self::with_helpers(0).await
+    }
+
+    async fn with_helpers(count: usize) -> Self {
         let app = TestApp::new();
         let wanted = CreateStream::new(StreamName::parse("s").unwrap(), "text/event-stream");
         let stream = app.app.hub.create(wanted).await.unwrap().stream;
-        let lane = Lane::open(app.app.hub.tasks()).unwrap();
+        let lane = Lane::open(app.app.hub.tasks(), Helpers::new(count)).unwrap();
         let admission = Admission::new(NonZeroUsize::new(10_000).unwrap(), None);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self { app, stream, lane, onward: Arc::default(), admission, listener }

@@ -13,7 +13,7 @@ use super::control::{self, CloseEvent};
 use super::jittered;
 
 /// A way of presenting a stream to its client.
-pub trait Voice: Send + Unpin + 'static {
+pub trait Voice: Send + Sync + Unpin + 'static {
     /// The form in which it takes the stream's records.
     type Subscription: Source;
 
@@ -292,7 +292,7 @@ impl<F> Dialect<F> {
 
 impl<F> Voice for Dialect<F>
 where
-    F: FnMut(&End) -> Option<Bytes> + Send + Unpin + 'static,
+    F: FnMut(&End) -> Option<Bytes> + Send + Sync + Unpin + 'static,
 {
     type Subscription = Subscription;
     type Unison = Verbatim;

@@ -64,6 +64,26 @@ fn thousand_subscribers_may_go_at_once() {
     assert_eq!(stays.next_event().data, "third");
 }
 
+/// One worker, so that a machine with more processors has helpers.
+#[test]
+fn crowd_of_one_worker_gets_every_event_in_order_and_the_end() {
+    const APPENDED: usize = 50;
+    let server = launch().environment("EVERSTREAM_WORKERS", "1").start();
+    server.api().create_events("s");
+    let all = subscribers(&server, MANY);
+    for n in 0..APPENDED {
+        server.api().append("s", format!("data: {n}\n\n"));
+    }
+    server.api().close("s", "completed");
+    let expected: Vec<String> = (0..APPENDED).map(|n| n.to_string()).collect();
+    for mut subscriber in all {
+        let (mut events, ending) = subscriber.rest();
+        let close = events.pop().unwrap();
+        assert_eq!((close.event_type.as_str(), ending), ("close", Ending::Clean));
+        assert_eq!(data_of(&events), expected);
+    }
+}
+
 /// What everybody gets when `end` was done to the stream.
 fn endings(end: impl FnOnce(&mut TestServer)) -> Vec<(Vec<String>, Ending)> {
     let mut server = server();

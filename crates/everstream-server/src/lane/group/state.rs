@@ -12,10 +12,15 @@ use everstream_log::Offset;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::crowd::HeldUp;
 use super::{Group, Member, Pause};
 use crate::lane::round::Round;
 use crate::lane::{Peer, Rider};
 use crate::sse_body::{Beat, Deadline, Due, Pulse, Source, SseBody, Unison, Voice, control};
+
+use under_way::UnderWay;
+
+mod under_way;
 
 /// So many sockets are written, read or let go in one turn: then the worker's other tasks have theirs. An append takes
 /// several turns from its arrival to its answer, and its publisher waits for all of them.
@@ -44,9 +49,11 @@ pub(super) struct State<V: Voice> {
     heard: Vec<usize>,
     /// What comes after the round.
     due: VecDeque<Due>,
-    round: Option<Round>,
+    round: Option<UnderWay<V>>,
     /// So many members were written the round.
     written: usize,
+    /// Those of a crowd who could not be written the round, the last of them at the end.
+    held_up: HeldUp,
     pause: Pause,
     /// The end of this pulse is the earliest of the members' ends.
     pulse: Pulse,
@@ -73,6 +80,7 @@ impl<V: Voice> State<V> {
             due: VecDeque::new(),
             round: None,
             written: 0,
+            held_up: HeldUp::new(),
             pause: Pause::default(),
             pulse,
             aside: Dormancy::new(),
@@ -84,7 +92,7 @@ impl<V: Voice> State<V> {
 
     /// Whether the members will be at `at` without passing it: looks what is due, if need be.
     pub(super) fn is_reachable(&mut self, at: Offset) -> bool {
-        if self.is_leaving || self.members.is_empty() && self.arriving.is_empty() {
+        if self.is_leaving || self.is_empty() {
             return false;
         }
         if self.subscription.next_offset() == at {
@@ -160,14 +168,15 @@ impl<V: Voice> State<V> {
         }
     }
 
+    /// A crowd has its members with it.
     fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.arriving.is_empty()
+        self.members.is_empty() && self.arriving.is_empty() && self.round.is_none()
     }
 
     /// The next thing to do, for at most so many sockets.
     fn step(&mut self, group: &Arc<Group<V>>, sockets: &mut usize, cx: &mut Context<'_>) -> Step {
         if let Some(round) = self.round.take() {
-            self.write(group, round, sockets);
+            return self.go_on(group, round, sockets);
         } else if self.seat_arrived(group) {
             // Seen, and nothing more to it.
         } else if self.is_leaving || group.lane.is_draining() {
@@ -184,10 +193,8 @@ impl<V: Voice> State<V> {
             let _ = self.unison.poll_next(&mut self.subscription, cx, &mut self.due);
         } else if !self.due.is_empty() {
             let until = self.arriving.front().map(|(at, _)| *at);
-            if self.members.len() > SOCKETS_PER_TURN_MAX {
-                self.pause.round_begins();
-            }
-            self.round = Some(Round::gather(&mut self.due, self.at, until));
+            let round = Round::gather(&mut self.due, self.at, until);
+            self.begin(group, round, cx);
         } else {
             return self.look(group, sockets, cx);
         }
@@ -216,7 +223,7 @@ impl<V: Voice> State<V> {
             Some(Beat::KeepAlive) => {
                 self.aside.rouse();
                 let mut comment = VecDeque::from([Due { bytes: control::keep_alive(), next: self.at }]);
-                self.round = Some(Round::gather(&mut comment, self.at, None));
+                self.round = Some(UnderWay::ByUs(Round::gather(&mut comment, self.at, None)));
             }
             Some(Beat::Over(_)) => self.part(group, sockets),
             None => {}
@@ -239,27 +246,6 @@ impl<V: Voice> State<V> {
             self.heard = Vec::new();
         }
         Step::Rests
-    }
-
-    /// Writes the round to those who have not got it. Nobody joins or leaves meanwhile but those who cannot take it.
-    fn write(&mut self, group: &Arc<Group<V>>, round: Round, sockets: &mut usize) {
-        while let Some(member) = self.members.get(self.written) {
-            let Some(fewer) = sockets.checked_sub(1) else {
-                self.round = Some(round);
-                return;
-            };
-            *sockets = fewer;
-            match round.write(&member.socket) {
-                Ok(written) if written == round.len() => self.written += 1,
-                // The last member takes the place, and comes next.
-                Ok(0) => self.let_go(group, self.written, round.first, VecDeque::new()),
-                Ok(written) => self.let_go(group, self.written, round.next, round.rest(written)),
-                Err(_) => self.lose(group, self.written),
-            }
-        }
-        self.written = 0;
-        self.at = round.next;
-        self.pause.round_ends();
     }
 
     /// Makes those members whose offset is reached, and says whether there were any.

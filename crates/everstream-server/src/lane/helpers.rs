@@ -1,0 +1,31 @@
+//! The processors that have no worker, and what they do for those who have.
+
+use std::sync::Arc;
+
+use everstream_hub::Tasks;
+use tokio::sync::Semaphore;
+
+/// As many threads as there are processors without a worker: each may help one group of the process at a time. They are
+/// the runtimes' blocking threads, which begin when they are needed and end when they are not.
+#[derive(Debug, Clone)]
+pub(crate) struct Helpers(Arc<Semaphore>);
+
+impl Helpers {
+    pub(crate) fn new(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Runs `help` on a thread of its own; nowhere, if all are helping others.
+    pub(super) fn run(&self, tasks: &Tasks, help: impl FnOnce() + Send + 'static) {
+        let Ok(place) = Arc::clone(&self.0).try_acquire_owned() else { return };
+        drop(tasks.spawn_blocking(move || {
+            help();
+            drop(place);
+        }));
+    }
+
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.0.available_permits()
+    }
+}

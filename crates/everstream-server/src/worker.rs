@@ -36,8 +36,8 @@ pub(crate) struct Worker {
     pub(crate) thread: JoinHandle<()>,
 }
 
-/// Starts worker `number`, whose handlers see what `app` makes on its runtime and whose groups may have `helpers`. It ends, and drops what is left, once
-/// `ended` is cancelled.
+/// Starts worker `number`, whose handlers see what `app` makes on its runtime and whose groups may have `helpers`. It ends,
+/// and drops what is left, once `ended` is cancelled.
 ///
 /// # Errors
 /// When the machine gives no thread, no runtime or no HTTP client.

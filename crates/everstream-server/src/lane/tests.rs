@@ -23,8 +23,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Timers are as fine as this.
 const TICK: Duration = Duration::from_millis(1);
 
-/// More than a group serves in one turn.
-const MANY: usize = 300;
+/// More than a group serves in one turn, and enough for a helper.
+const MANY: usize = 600;
 
 /// A lane whose leavers are gathered.
 struct Rig {

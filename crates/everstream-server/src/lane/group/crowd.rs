@@ -15,8 +15,9 @@ use crate::lane::Lane;
 use crate::lane::round::Round;
 use crate::sse_body::Voice;
 
-/// A group with fewer members is written by its task alone: to wake a helper costs as much as some ten writes.
-pub(super) const MEMBERS_MIN: usize = 256;
+/// A group with fewer members is written by its task alone: at half as many, a helper takes a twentieth more CPU for half a
+/// millisecond (`docs/adr/0028-helpers.md`).
+pub(super) const MEMBERS_MIN: usize = 512;
 
 /// So many sockets are taken at a time. The round is over once both threads are through with theirs.
 const TAKEN: usize = 16;

@@ -28,30 +28,34 @@ use crate::{ContentKind, Error, ErrorKind, HubConfig, Tasks};
 
 /// A stream in memory. Shared by its handles, subscriptions and the commands under way; the registry lets go of it when
 /// nobody else holds it.
+///
+/// In this order: what an append touches lies together, behind the counts of the `Arc`, since thousands of streams push
+/// one another out of the caches.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct LiveStream {
-    pub(crate) name: StreamName,
+    /// Whether it was deleted or has expired, as its state says: each request asks, and takes no lock for it.
+    gone: AtomicBool,
+    pub(crate) content: ContentKind,
+    /// When somebody last appended, read or subscribed, in milliseconds since the epoch.
+    pub(crate) used_ms: AtomicU64,
+    pub(crate) deadline: Deadline,
+    /// Where it is written.
+    pub(crate) home: Arc<Home>,
     pub(crate) key: StreamKey,
+    state: Mutex<State>,
     pub(crate) epoch: Epoch,
     pub(crate) settings: Settings,
-    pub(crate) content: ContentKind,
+    pub(crate) name: StreamName,
     pub(crate) created_at: Timestamp,
     /// Set if it began with the records of another stream. Boxed, since few did.
     pub(crate) forked_from: Option<Box<ForkedFrom>>,
-    /// Where it is written.
-    pub(crate) home: Arc<Home>,
-    pub(crate) deadline: Deadline,
-    /// When somebody last appended, read or subscribed, in milliseconds since the epoch.
-    pub(crate) used_ms: AtomicU64,
     /// Notified once, when the stream ends.
     pub(crate) ending: Notify,
     /// Notified when the first subscription comes and when the last one goes.
     pub(crate) audience: Notify,
     /// Of the producers that appended lately. Most streams have none.
     pub(crate) seats: OnceLock<Box<Seats>>,
-    /// Whether it was deleted or has expired, as its state says: each request asks, and takes no lock for it.
-    gone: AtomicBool,
-    state: Mutex<State>,
 }
 
 /// Where an append stands, and in which forms somebody takes its records. Whoever comes later finds them in the log.

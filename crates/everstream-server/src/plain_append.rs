@@ -12,7 +12,6 @@
 
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -101,9 +100,10 @@ impl PlainAppends {
     pub(crate) async fn serve(&self, unread: Vec<u8>, socket: &mut TcpStream) -> io::Result<Rest> {
         let mut unread = unread;
         let mut heard_at = Instant::now();
-        let mut patience = pin!(sleep(self.idle_timeout));
-        let mut drained = pin!(self.draining.cancelled());
-        // Both are asked only when they were woken: asking takes locks that all connections share.
+        // Both are asked only when they were woken: asking takes locks that all connections share. So they are on the heap,
+        // and not between what each append touches.
+        let mut patience = Box::pin(sleep(self.idle_timeout));
+        let mut drained = Box::pin(self.draining.cancelled());
         let mut aside = Dormancy::new();
         loop {
             match self.step(&unread) {

@@ -1,5 +1,6 @@
 //! A stream in memory: its tail, its end and who waits for either.
 
+mod audience;
 pub(crate) mod sequence;
 mod state;
 mod stranded;
@@ -17,8 +18,8 @@ use everstream_log::{
 use tokio::sync::Notify;
 
 use self::state::State;
-use crate::alarm::{Alarm, Waiter, Wakers};
-use crate::batch::{BatchFrame, BatchPlace, BatchRing, DueBatch, EncodeBatch};
+use crate::alarm::Wakers;
+use crate::batch::{BatchFrame, BatchPlace, DueBatch, EncodeBatch};
 use crate::deadline::Deadline;
 use crate::home::Home;
 use crate::producer::Seats;
@@ -182,61 +183,6 @@ impl LiveStream {
         }
     }
 
-    /// One more follows in batches.
-    pub(crate) fn follow(&self, encode: EncodeBatch) {
-        let mut state = self.state();
-        let (tail, bounds) = (state.ring.tail(), state.bounds);
-        state.batches.get_or_insert_with(|| Box::new(BatchRing::new(tail, bounds, encode))).enter();
-    }
-
-    /// One of those is gone.
-    pub(crate) fn unfollow(&self) {
-        let mut state = self.state();
-        if state.batches.as_mut().is_some_and(|batches| !batches.leave()) {
-            state.batches = None;
-        }
-    }
-
-    /// Makes room for one more subscriber, who is at `from`.
-    pub(crate) fn enter(&self, from: Offset, alarm: &Arc<Alarm>, subscribers_max: usize) -> Result<usize, Error> {
-        let mut state = self.state();
-        if state.subscribers >= subscribers_max {
-            let context = format!("stream {} has {subscribers_max} subscribers, as many as it may have", self.name);
-            return Err(Error::new(ErrorKind::Overloaded, context));
-        }
-        state.subscribers += 1;
-        let slot = state.waiters.insert(Waiter::new(Arc::clone(alarm), from));
-        let is_first = state.subscribers == 1;
-        drop(state);
-        if is_first {
-            self.audience.notify_waiters();
-        }
-        Ok(slot)
-    }
-
-    /// A slot for a subscriber that is here already, and goes on from `at`.
-    pub(crate) fn split(&self, at: Offset, alarm: &Arc<Alarm>) -> usize {
-        self.state().waiters.insert(Waiter::new(Arc::clone(alarm), at))
-    }
-
-    /// So many subscribers are gone, and with them `slot` if it is given; others may have taken over those of a slot.
-    pub(crate) fn leave(&self, slot: Option<usize>, subscribers: usize) {
-        let mut state = self.state();
-        if let Some(slot) = slot {
-            state.waiters.try_remove(slot);
-        }
-        let had_some = state.subscribers > 0;
-        state.subscribers = state.subscribers.saturating_sub(subscribers);
-        let is_last = had_some && state.subscribers == 0;
-        if state.waiters.is_empty() {
-            state.ring.clear();
-        }
-        drop(state);
-        if is_last {
-            self.audience.notify_waiters();
-        }
-    }
-
     /// Gives an append its place behind everything planned before it.
     pub(crate) fn plan(&self, append: &Append, config: &HubConfig) -> Result<Place, Error> {
         let mut state = self.state();
@@ -349,10 +295,6 @@ impl LiveStream {
 
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn subscribers(&self) -> usize {
-        self.state().subscribers
     }
 
     pub(crate) fn held(&self) -> Held {

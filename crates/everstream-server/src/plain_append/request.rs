@@ -2,8 +2,8 @@
 
 use httparse::{EMPTY_HEADER, Header, Status};
 
-/// The path of a stream's resource begins like this.
-const PREFIX: &str = "/v1/stream/";
+use crate::protocols::streams::PREFIX;
+
 const METHOD: &[u8] = b"POST ";
 /// What a plain path has none of: escapes, and what ends a path.
 pub(super) const ESCAPES: &[u8] = b"%?#";

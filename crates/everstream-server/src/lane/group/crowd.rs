@@ -10,8 +10,10 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
+use everstream_hub::Tasks;
+
 use super::Member;
-use crate::lane::Lane;
+use crate::lane::helpers::Helper;
 use crate::lane::round::Round;
 use crate::sse_body::Voice;
 
@@ -40,12 +42,18 @@ struct Left {
 }
 
 impl<V: Voice> Crowd<V> {
-    /// Has a helper of `lane` write `round`, too, if one is free. It wakes `group` when it is through.
-    pub(super) fn begin(round: Round, members: Vec<Member<V>>, lane: &Lane, group: &Waker) -> Arc<Self> {
+    /// Has `helper` write `round`, too. It wakes `group` when it is through.
+    pub(super) fn begin(
+        round: Round,
+        members: Vec<Member<V>>,
+        helper: Helper,
+        tasks: &Tasks,
+        group: &Waker,
+    ) -> Arc<Self> {
         let left = Left { members: 0..members.len(), held_up: HeldUp::new() };
         let crowd = Arc::new(Self { round, members, left: Mutex::new(left) });
         let (shared, group) = (Arc::downgrade(&crowd), group.clone());
-        lane.helpers().run(lane.tasks(), move || {
+        helper.run(tasks, move || {
             let Some(crowd) = shared.upgrade() else { return };
             while crowd.write_last() > 0 {}
             // First: the group takes the crowd back once it is the only one that has it.

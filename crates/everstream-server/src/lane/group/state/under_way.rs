@@ -23,10 +23,14 @@ impl<V: Voice> State<V> {
         if self.members.len() > SOCKETS_PER_TURN_MAX {
             self.pause.round_begins();
         }
-        self.round = Some(if self.members.len() < crowd::MEMBERS_MIN {
-            UnderWay::ByUs(round)
-        } else {
-            UnderWay::ByTwo(Crowd::begin(round, std::mem::take(&mut self.members), &group.lane, cx.waker()))
+        let is_crowd = self.members.len() >= crowd::MEMBERS_MIN;
+        let helper = if is_crowd { group.lane.helpers().call() } else { None };
+        self.round = Some(match helper {
+            None => UnderWay::ByUs(round),
+            Some(helper) => {
+                let members = std::mem::take(&mut self.members);
+                UnderWay::ByTwo(Crowd::begin(round, members, helper, group.lane.tasks(), cx.waker()))
+            }
         });
     }
 

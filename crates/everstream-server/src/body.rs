@@ -63,7 +63,8 @@ pub fn never_silent(request: Request, config: &Config) -> Request {
     request.map(|inner| Body::new(NeverSilent { inner, silence_max, silence: None }))
 }
 
-/// See [`never_silent`].
+/// See [`never_silent`]. That of `tower-http` 0.6 hides how long the body is, sets a timer also for bodies that are there,
+/// and takes a reader that comes late for a silent client.
 struct NeverSilent {
     inner: Body,
     silence_max: Duration,

@@ -1,20 +1,26 @@
 //! Devices that fail, and what the engine makes of it: each of these was a fault once.
 
-use everstream_crash::{Crash, Fault, History, Pace, Role, Stage};
+use everstream_crash::{Crash, Fault, History, Opening, Pace, Role, Stage};
 use everstream_log::{Durability, ErrorKind};
 
 use crate::case::{POWER_CUT, after, append, check, create, opening, roomy};
 
-#[test]
-fn the_folders_of_new_keyspaces_have_a_name_after_a_power_cut() {
-    let opening = roomy(Durability::Fsync);
-    let mut stage = Stage::new(None, 1).unwrap();
-    let mut history = History::new(Durability::Fsync);
-    stage.open(&opening).unwrap();
-    for operation in [create(0, "aaaa"), append(0, "acknowledged", 10)] {
+/// An engine that has acknowledged a stream and its first append.
+fn begun(opening: &Opening, seed: u64) -> (Stage, History) {
+    let mut stage = Stage::new(None, seed).unwrap();
+    let mut history = History::new(opening.durability);
+    stage.open(opening).unwrap();
+    for operation in [create(0, "aaaa"), append(0, "fits", 100)] {
         stage.apply(&operation, Pace::Whole).unwrap();
         history.acknowledged(operation);
     }
+    (stage, history)
+}
+
+#[test]
+fn the_folders_of_new_keyspaces_have_a_name_after_a_power_cut() {
+    let opening = roomy(Durability::Fsync);
+    let (stage, mut history) = begun(&opening, 1);
     let image = stage.device().crash(POWER_CUT);
     stage.end();
     check(&opening, &image, &mut history, POWER_CUT, "a first life");
@@ -86,13 +92,7 @@ fn a_writer_that_waits_for_the_stores_worker_is_refused_when_that_dies() {
 fn a_disk_that_is_full_in_the_midst_of_a_batch_costs_nothing_that_was_acknowledged() {
     for (durability, seed) in [(Durability::Os, 1), (Durability::Fsync, 2), (Durability::Fsync, 3)] {
         let opening = roomy(durability);
-        let mut stage = Stage::new(None, seed).unwrap();
-        let mut history = History::new(durability);
-        stage.open(&opening).unwrap();
-        for operation in [create(0, "aaaa"), append(0, "fits", 100)] {
-            stage.apply(&operation, Pace::Whole).unwrap();
-            history.acknowledged(operation);
-        }
+        let (mut stage, mut history) = begun(&opening, seed);
         stage.device().fail_after(0, Fault::FullDisk);
         let large = append(0, "does not fit", 60_000);
         assert_eq!(stage.apply(&large, Pace::Whole).unwrap_err().kind(), ErrorKind::ReadOnly);
@@ -107,13 +107,7 @@ fn a_disk_that_is_full_in_the_midst_of_a_batch_costs_nothing_that_was_acknowledg
 #[test]
 fn a_close_behind_a_full_disk_puts_on_the_device_what_was_acknowledged() {
     let opening = roomy(Durability::Os);
-    let mut stage = Stage::new(None, 1).unwrap();
-    let mut history = History::new(Durability::Os);
-    stage.open(&opening).unwrap();
-    for operation in [create(0, "aaaa"), append(0, "fits", 100)] {
-        stage.apply(&operation, Pace::Whole).unwrap();
-        history.acknowledged(operation);
-    }
+    let (mut stage, mut history) = begun(&opening, 1);
     // What the close promises, of these.
     history.closed();
     stage.device().fail_after(0, Fault::FullDisk);
@@ -129,13 +123,7 @@ fn a_close_behind_a_full_disk_puts_on_the_device_what_was_acknowledged() {
 #[test]
 fn a_close_that_finds_the_disk_full_says_so() {
     let opening = roomy(Durability::Os);
-    let mut stage = Stage::new(None, 1).unwrap();
-    let mut history = History::new(Durability::Os);
-    stage.open(&opening).unwrap();
-    for operation in [create(0, "aaaa"), append(0, "fits", 100)] {
-        stage.apply(&operation, Pace::Whole).unwrap();
-        history.acknowledged(operation);
-    }
+    let (mut stage, mut history) = begun(&opening, 1);
     stage.device().fail_after(0, Fault::FullDisk);
     assert_eq!(stage.close().unwrap_err().kind(), ErrorKind::Storage);
     let image = stage.device().crash(Crash::Process);

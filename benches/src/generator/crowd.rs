@@ -124,12 +124,7 @@ impl<'a> Crowd<'a> {
             if number.is_multiple_of(TURN_AFTER) {
                 self.turn(Duration::ZERO)?;
             }
-            loop {
-                let wait = due.saturating_sub(began.elapsed());
-                if wait.is_zero() {
-                    break;
-                }
-                self.timer.set(wait)?;
+            while self.timer.set(began + due)? {
                 self.turn(PATIENCE)?;
             }
             self.publish(number as usize % self.shape.streams, began_nanos + u64::try_from(due.as_nanos())?)?;

@@ -80,8 +80,12 @@ impl Load {
                 schedule.sent += 1;
                 ensure!(self.ask(number, asker, due)?, "a steady load has always something to ask");
             }
-            if let Some(wait) = schedule.wait() {
-                timer.set(wait)?;
+            // Without a connection that is idle there is nothing to wake up for but an answer.
+            let next = schedule.next().filter(|_| !idle.is_empty());
+            if let Some(next) = next
+                && !timer.set(next)?
+            {
+                continue;
             }
             self.wait(&mut events)?;
             for event in events.iter().filter(|event| event.token() != Timer::TOKEN) {
@@ -152,11 +156,6 @@ impl Schedule {
     /// When the next one was due, if it was.
     fn due(&self) -> Option<Instant> {
         self.next().filter(|&due| due <= Instant::now())
-    }
-
-    /// How long until the next one is due.
-    fn wait(&self) -> Option<Duration> {
-        self.next().map(|due| due.saturating_duration_since(Instant::now()))
     }
 
     fn is_over(&self) -> bool {

@@ -2,7 +2,7 @@
 //! milliseconds, which is too coarse for a load.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Result;
 use mio::unix::SourceFd;
@@ -26,13 +26,15 @@ impl Timer {
         Ok(Self { fd })
     }
 
-    /// Rings once after `time`; setting it forgets what it was set to before.
-    pub(crate) fn set(&self, time: Duration) -> Result<()> {
-        // Zero would turn it off.
-        let time = time.max(Duration::from_nanos(1));
+    /// Rings once at `at`, and says whether that is still to come; setting it forgets what it was set to before.
+    pub(crate) fn set(&self, at: Instant) -> Result<bool> {
+        let time = at.saturating_duration_since(Instant::now());
+        if time.is_zero() {
+            return Ok(false);
+        }
         let once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let value = Timespec { tv_sec: i64::try_from(time.as_secs())?, tv_nsec: time.subsec_nanos().into() };
         timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: once, it_value: value })?;
-        Ok(())
+        Ok(true)
     }
 }

@@ -136,12 +136,7 @@ impl Crowd {
             if due >= self.tail.time {
                 break;
             }
-            loop {
-                let wait = due.saturating_sub(began.elapsed());
-                if wait.is_zero() {
-                    break;
-                }
-                self.timer.set(wait)?;
+            while self.timer.set(began + due)? {
                 self.turn()?;
             }
             let stream = number as usize % self.tail.streams;

@@ -64,8 +64,8 @@ impl Live {
             }
             let last_due = began + every * published;
             ensure!(last_due.elapsed() < PATIENCE, "events of live streams are late");
-            if now != OVER {
-                timer.set(last_due.saturating_duration_since(Instant::now()))?;
+            if now != OVER && !timer.set(last_due)? {
+                continue;
             }
             match poll.poll(&mut events, Some(Duration::from_millis(100))) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
-use everstream_log::Offset;
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+use crate::home::Home;
+use crate::waiters::{Waiter, Waiters};
 
 /// The alarm of one runtime. A publisher on another core hands over all its wakers at once and pays one cross-core
 /// wake-up (a system call), not one for each task; the runtime then wakes its own tasks, which costs a queue entry each.
@@ -40,28 +42,6 @@ impl Alarm {
     }
 }
 
-/// A subscription's place among those who wait for more.
-#[derive(Debug)]
-pub(crate) struct Waiter {
-    waker: Option<Waker>,
-    alarm: Arc<Alarm>,
-    /// Where it was when it looked last: it has taken what is before.
-    pub(crate) at: Offset,
-}
-
-impl Waiter {
-    pub(crate) const fn new(alarm: Arc<Alarm>, at: Offset) -> Self {
-        Self { waker: None, alarm, at }
-    }
-
-    pub(crate) fn wait(&mut self, waker: &Waker) {
-        match &mut self.waker {
-            Some(own) => own.clone_from(waker),
-            None => self.waker = Some(waker.clone()),
-        }
-    }
-}
-
 /// The wakers that one publish found.
 #[derive(Debug)]
 pub(crate) enum Wakers {
@@ -86,11 +66,12 @@ struct Few<T> {
 }
 
 impl Wakers {
-    /// Takes the wakers of all who wait; `home` is the alarm of the publisher's own runtime.
-    pub(crate) fn take(waiters: &mut Slab<Waiter>, home: &Arc<Alarm>) -> Self {
-        match waiters.len() {
-            0 | 1 => Self::Only(waiters.iter_mut().next().and_then(|(_, waiter)| waiter.waker.take())),
-            _ => Self::Each(Sorted::take(waiters, home)),
+    /// Takes the wakers of all who wait; `home` is the publisher's own runtime.
+    pub(crate) fn take(waiters: &mut Waiters, home: &Home) -> Self {
+        match waiters {
+            Waiters::None => Self::Only(None),
+            Waiters::Only(_, waiter) => Self::Only(waiter.waker.take()),
+            Waiters::Several(several) => Self::Each(Sorted::take(several, &home.alarm)),
         }
     }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use everstream_log::{Epoch, Offset, Timestamp};
 
 use crate::ContentKind;
+use crate::ring::RingBounds;
 
 /// Consecutive records that are encoded together; at least one.
 #[derive(Debug, Clone, Copy)]
@@ -87,13 +88,6 @@ pub(crate) struct BatchRing {
     encode: EncodeBatch,
     /// How many follow; the ring is dropped with the last of them.
     followers: usize,
-}
-
-/// How much of the newest a ring keeps.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RingBounds {
-    pub(crate) bytes_max: usize,
-    pub(crate) frames_max: usize,
 }
 
 impl BatchRing {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::Error;
 use crate::alarm::Alarm;
 use crate::hub::Shared;
+use crate::ring::RingBounds;
 use crate::writer::{Command, Writer};
+use crate::{Error, HubConfig};
 
 /// A command on its way into a full queue. On the heap: it is rare, and its room would be that of all who give orders.
 pub(crate) type Queueing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -21,6 +22,8 @@ pub(crate) type Queueing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send
 pub(crate) struct Home {
     pub(crate) writer: mpsc::Sender<Command>,
     pub(crate) alarm: Arc<Alarm>,
+    /// Of its streams.
+    pub(crate) ring_bounds: RingBounds,
 }
 
 impl Home {
@@ -63,6 +66,7 @@ impl Home {
         shared.tasks.spawn_service(|ended| writer.run(ended));
         let alarm = Arc::new(Alarm::default());
         shared.tasks.spawn_service(|ended| Arc::clone(&alarm).run(ended));
-        Arc::new(Self { writer: sender, alarm })
+        let HubConfig { ring_bytes_max: bytes_max, ring_frames_max: frames_max, .. } = shared.config;
+        Arc::new(Self { writer: sender, alarm, ring_bounds: RingBounds { bytes_max, frames_max } })
     }
 }

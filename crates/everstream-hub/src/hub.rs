@@ -78,7 +78,7 @@ impl Hub {
                 continue;
             }
             let now = self.shared.clock.now();
-            if live.has_expired(now, &self.shared.config) {
+            if live.has_expired(now) {
                 self.remove(live, End::Expired).await?;
                 continue;
             }
@@ -92,9 +92,7 @@ impl Hub {
     #[must_use]
     pub fn stream_in_memory(&self, name: &StreamName, now: Timestamp) -> Option<Stream> {
         match self.shared.registry.get(name) {
-            Known::Live(live) if !live.is_gone() && !live.has_expired(now, &self.shared.config) => {
-                Some(self.handle(live, now))
-            }
+            Known::Live(live) if !live.is_gone() && !live.has_expired(now) => Some(self.handle(live, now)),
             Known::Live(_) | Known::Absent(_) => None,
         }
     }
@@ -219,7 +217,7 @@ impl Shared {
 
     /// The stream is read, or watched; of an append the writer says so.
     pub(crate) fn touch(&self, live: &Arc<LiveStream>) {
-        live.touch(self.clock.now(), &self.config, &self.log, &self.tasks);
+        live.touch(self.clock.now(), &self.log, &self.tasks);
     }
 }
 

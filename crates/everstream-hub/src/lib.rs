@@ -34,6 +34,7 @@ mod stream;
 mod subscription;
 mod sweeper;
 mod tasks;
+mod waiters;
 mod writer;
 
 pub use appender::Appender;

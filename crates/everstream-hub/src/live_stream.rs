@@ -38,14 +38,16 @@ pub(crate) struct LiveStream {
     /// Whether it was deleted or has expired, as its state says: each request asks, and takes no lock for it.
     gone: AtomicBool,
     pub(crate) content: ContentKind,
+    pub(crate) epoch: Epoch,
     /// When somebody last appended, read or subscribed, in milliseconds since the epoch.
     pub(crate) used_ms: AtomicU64,
     pub(crate) deadline: Deadline,
     /// Where it is written.
     pub(crate) home: Arc<Home>,
     pub(crate) key: StreamKey,
+    /// How long it may stay unused while it is open, if use is what keeps it.
+    unused_max: Option<Duration>,
     state: Mutex<State>,
-    pub(crate) epoch: Epoch,
     pub(crate) settings: Settings,
     pub(crate) name: StreamName,
     pub(crate) created_at: Timestamp,
@@ -105,7 +107,12 @@ pub(crate) enum Found {
 
 impl LiveStream {
     pub(crate) fn new(head: StreamHead, name: StreamName, home: Arc<Home>, config: &HubConfig) -> Self {
-        let state = State::new(&head, config);
+        let unused_max = match head.settings.expiry {
+            Expiry::Idle(ttl) => Some(ttl),
+            Expiry::At(_) => None,
+            Expiry::Never => Some(config.ttl).filter(|ttl| !ttl.is_zero()),
+        };
+        let state = State::new(&head);
         Self {
             name,
             key: head.key,
@@ -117,6 +124,7 @@ impl LiveStream {
             home,
             deadline: Deadline::new(head.expires_at),
             used_ms: AtomicU64::new(0),
+            unused_max,
             ending: Notify::new(),
             audience: Notify::new(),
             seats: OnceLock::new(),
@@ -156,7 +164,7 @@ impl LiveStream {
         if let Some(waiter) = state.waiters.get_mut(slot) {
             waiter.at = from;
         }
-        if let Some(end @ (End::Deleted | End::Expired)) = &state.end {
+        if let Some(end @ (End::Deleted | End::Expired)) = state.end.as_deref() {
             return Found::Ended(end.clone());
         }
         match share(&state) {
@@ -179,7 +187,7 @@ impl LiveStream {
     pub(crate) fn restock(&self, first: Offset, frames: &[Bytes]) {
         let mut state = self.state();
         if state.waiters.len() > 1 {
-            state.ring.restock(first, frames);
+            state.ring.restock(first, frames, self.home.ring_bounds);
         }
     }
 
@@ -192,10 +200,7 @@ impl LiveStream {
     }
 
     fn check_there(&self, state: &State) -> Result<(), Error> {
-        match state.end {
-            Some(End::Deleted | End::Expired) => Err(Error::not_found(&self.name)),
-            Some(End::Closed(_)) | None => Ok(()),
-        }
+        if state.is_gone() { Err(Error::not_found(&self.name)) } else { Ok(()) }
     }
 
     fn check_open(&self, state: &State) -> Result<(), Error> {
@@ -249,9 +254,10 @@ impl LiveStream {
         let mut state = self.state();
         let Place { first, next: tail, bytes, .. } = *place;
         state.give_up_taken();
+        let bounds = self.home.ring_bounds;
         match frames.each {
-            InFrames::One(frame) => state.ring.push(frame),
-            InFrames::Each(frames) => frames.into_iter().for_each(|frame| state.ring.push(frame)),
+            InFrames::One(frame) => state.ring.push(frame, bounds),
+            InFrames::Each(frames) => frames.into_iter().for_each(|frame| state.ring.push(frame, bounds)),
             InFrames::Untaken if tail > first => state.ring.skip_to(tail),
             InFrames::Untaken => {}
         }
@@ -260,7 +266,7 @@ impl LiveStream {
         }
         state.bytes += bytes;
         if let Some(closure) = closure {
-            state.end = Some(End::Closed(closure.clone()));
+            state.end = Some(Box::new(End::Closed(closure.clone())));
         }
         self.wake(state, closure.is_some());
     }
@@ -268,14 +274,14 @@ impl LiveStream {
     /// The stream is gone: whoever reads it learns so at once.
     pub(crate) fn vanish(&self, end: End) {
         let mut state = self.state();
-        state.end = Some(end);
+        state.end = Some(Box::new(end));
         self.gone.store(state.is_gone(), Ordering::Release);
         self.wake(state, true);
     }
 
     /// Wakers are called after the lock is released, so that the woken do not meet it.
     fn wake(&self, mut state: MutexGuard<'_, State>, ends: bool) {
-        let wakers = Wakers::take(&mut state.waiters, &self.home.alarm);
+        let wakers = Wakers::take(&mut state.waiters, &self.home);
         drop(state);
         if ends {
             self.ending.notify_waiters();
@@ -284,7 +290,7 @@ impl LiveStream {
     }
 
     pub(crate) fn end(&self) -> Option<End> {
-        self.state().end.clone()
+        self.state().end.as_deref().cloned()
     }
 
     /// The place of a batch that leads to `next`.
@@ -305,13 +311,13 @@ impl LiveStream {
     /// First offset held, tail, bytes ever appended, end, subscribers: one consistent look.
     pub(crate) fn snapshot(&self) -> (Offset, Offset, u64, Option<End>, usize) {
         let state = self.state();
-        (state.first, state.ring.tail(), state.bytes, state.end.clone(), state.subscribers)
+        (state.first, state.ring.tail(), state.bytes, state.end.as_deref().cloned(), state.subscribers)
     }
 
     /// Use keeps a stream alive. The log learns of it only now and then, so that a use costs no write.
-    pub(crate) fn touch(self: &Arc<Self>, now: Timestamp, config: &HubConfig, log: &Arc<dyn Log>, tasks: &Tasks) {
+    pub(crate) fn touch(self: &Arc<Self>, now: Timestamp, log: &Arc<dyn Log>, tasks: &Tasks) {
         self.used_ms.store(now.0, Ordering::Relaxed);
-        let Some(ttl) = self.idle_ttl(config) else { return };
+        let Some(ttl) = self.idle_ttl() else { return };
         if !self.deadline.extend(now.plus(ttl), ttl / 8) {
             return;
         }
@@ -324,19 +330,14 @@ impl LiveStream {
     }
 
     /// A stream that is watched is in use, however long it has been silent.
-    pub(crate) fn has_expired(&self, now: Timestamp, config: &HubConfig) -> bool {
-        let is_in_use = || self.idle_ttl(config).is_some() && self.subscribers() > 0;
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        let is_in_use = || self.idle_ttl().is_some() && self.subscribers() > 0;
         self.deadline.has_passed(now) && !is_in_use()
     }
 
     /// How long this stream may stay unused, if it is there and use keeps it alive.
-    pub(crate) fn idle_ttl(&self, config: &HubConfig) -> Option<Duration> {
-        let ttl = match self.settings.expiry {
-            Expiry::Idle(ttl) => ttl,
-            Expiry::At(_) => return None,
-            Expiry::Never if config.ttl.is_zero() => return None,
-            Expiry::Never => config.ttl,
-        };
+    pub(crate) fn idle_ttl(&self) -> Option<Duration> {
+        let ttl = self.unused_max?;
         let state = self.state();
         let is_kept_for_its_end = state.plan.closes && self.settings.expiry == Expiry::Never;
         (!is_kept_for_its_end && !state.is_gone()).then_some(ttl)

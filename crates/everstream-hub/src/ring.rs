@@ -16,13 +16,18 @@ pub(crate) struct Ring {
     /// The offset of the record after the last frame: the stream's tail.
     next: Offset,
     bytes: usize,
-    bytes_max: usize,
-    frames_max: usize,
+}
+
+/// How much of the newest a ring keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RingBounds {
+    pub(crate) bytes_max: usize,
+    pub(crate) frames_max: usize,
 }
 
 impl Ring {
-    pub(crate) const fn new(tail: Offset, bytes_max: usize, frames_max: usize) -> Self {
-        Self { frames: VecDeque::new(), next: tail, bytes: 0, bytes_max, frames_max }
+    pub(crate) const fn new(tail: Offset) -> Self {
+        Self { frames: VecDeque::new(), next: tail, bytes: 0 }
     }
 
     /// The stream's tail.
@@ -36,11 +41,11 @@ impl Ring {
     }
 
     /// Takes the frame of the record at the tail. The newest frame always stays, however large.
-    pub(crate) fn push(&mut self, frame: Bytes) {
+    pub(crate) fn push(&mut self, frame: Bytes, bounds: RingBounds) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
         self.next = self.next.plus(1);
-        while self.frames.len() > 1 && (self.bytes > self.bytes_max || self.frames.len() > self.frames_max) {
+        while self.frames.len() > 1 && (self.bytes > bounds.bytes_max || self.frames.len() > bounds.frames_max) {
             if let Some(oldest) = self.frames.pop_front() {
                 self.bytes -= oldest.len();
             }
@@ -57,13 +62,13 @@ impl Ring {
 
     /// Takes back frames that were read from the log, the first of the record at `first`, if they lead up to those held.
     /// All of them that are not held yet or, where there is no room for that, none: they may be shares of one buffer.
-    pub(crate) fn restock(&mut self, first: Offset, frames: &[Bytes]) {
+    pub(crate) fn restock(&mut self, first: Offset, frames: &[Bytes], bounds: RingBounds) {
         let Some(missing) = self.first().0.checked_sub(first.0).and_then(|count| usize::try_from(count).ok()) else {
             return;
         };
         let Some(missing) = frames.get(..missing) else { return };
         let bytes = self.bytes + missing.iter().map(Bytes::len).sum::<usize>();
-        if bytes > self.bytes_max || self.frames.len() + missing.len() > self.frames_max {
+        if bytes > bounds.bytes_max || self.frames.len() + missing.len() > bounds.frames_max {
             return;
         }
         self.bytes = bytes;
@@ -105,10 +110,10 @@ mod tests {
 
     #[test]
     fn exactly_the_frames_from_the_asked_offset_are_shared() {
-        let mut ring = Ring::new(Offset(5), 1000, 3);
+        let (mut ring, bounds) = (Ring::new(Offset(5)), RingBounds { bytes_max: 1000, frames_max: 3 });
         assert_eq!(shared(&ring, 5), Some(vec![]));
         for text in ["a", "b", "c", "d"] {
-            ring.push(Bytes::from_static(text.as_bytes()));
+            ring.push(Bytes::from_static(text.as_bytes()), bounds);
         }
         assert_eq!((ring.first(), ring.tail()), (Offset(6), Offset(9)));
         assert_eq!(shared(&ring, 5), None);
@@ -120,21 +125,21 @@ mod tests {
 
     #[test]
     fn whoever_is_before_records_without_frames_is_behind() {
-        let mut ring = Ring::new(Offset(5), 10, 3);
-        ring.push("aaaaaa".into());
+        let (mut ring, bounds) = (Ring::new(Offset(5)), RingBounds { bytes_max: 10, frames_max: 3 });
+        ring.push("aaaaaa".into(), bounds);
         ring.skip_to(Offset(9));
         assert_eq!(shared(&ring, 6), None);
         assert_eq!(shared(&ring, 9), Some(vec![]));
-        ring.push("bbbbbb".into());
+        ring.push("bbbbbb".into(), bounds);
         assert_eq!(shared(&ring, 8), None);
         assert_eq!(shared(&ring, 9), Some(vec!["bbbbbb".into()]));
     }
 
     #[test]
     fn what_everybody_has_taken_is_given_up_but_for_the_newest_few() {
-        let mut ring = Ring::new(Offset(0), 1000, 100);
+        let (mut ring, bounds) = (Ring::new(Offset(0)), RingBounds { bytes_max: 1000, frames_max: 100 });
         for text in ["aaa", "bbb", "ccc", "ddd"] {
-            ring.push(Bytes::from_static(text.as_bytes()));
+            ring.push(Bytes::from_static(text.as_bytes()), bounds);
         }
         ring.give_up(Offset(0), 0);
         assert_eq!(ring.first(), Offset(0));
@@ -148,34 +153,34 @@ mod tests {
 
     #[test]
     fn frames_that_lead_up_to_those_held_are_taken_back() {
-        let mut ring = Ring::new(Offset(5), 6, 4);
-        ring.push("x".into());
-        ring.restock(Offset(3), &["d".into(), "e".into(), "x".into()]);
+        let (mut ring, bounds) = (Ring::new(Offset(5)), RingBounds { bytes_max: 6, frames_max: 4 });
+        ring.push("x".into(), bounds);
+        ring.restock(Offset(3), &["d".into(), "e".into(), "x".into()], bounds);
         assert_eq!(shared(&ring, 3), Some(vec!["d".into(), "e".into(), "x".into()]));
-        ring.restock(Offset(2), &["c".into()]);
+        ring.restock(Offset(2), &["c".into()], bounds);
         assert_eq!((ring.first(), ring.tail()), (Offset(2), Offset(6)));
-        ring.restock(Offset(1), &["b".into()]);
+        ring.restock(Offset(1), &["b".into()], bounds);
         assert_eq!(ring.first(), Offset(2), "as many frames as there may be");
     }
 
     #[test]
     fn frames_that_do_not_fit_or_leave_a_gap_are_not_taken_back() {
-        let mut ring = Ring::new(Offset(5), 6, 4);
-        ring.push("x".into());
+        let (mut ring, bounds) = (Ring::new(Offset(5)), RingBounds { bytes_max: 6, frames_max: 4 });
+        ring.push("x".into(), bounds);
         for (first, frames) in [(1, &["b", "c"][..]), (4, &["e12345"]), (5, &["x"]), (6, &["y"]), (4, &[])] {
             let frames: Vec<Bytes> = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect();
-            ring.restock(Offset(first), &frames);
+            ring.restock(Offset(first), &frames, bounds);
             assert_eq!((ring.first(), ring.tail()), (Offset(5), Offset(6)), "{first}");
         }
     }
 
     #[test]
     fn bytes_are_bounded_but_the_newest_frame_stays() {
-        let mut ring = Ring::new(Offset(0), 10, 100);
-        ring.push(Bytes::from(vec![0; 6]));
-        ring.push(Bytes::from(vec![0; 6]));
+        let (mut ring, bounds) = (Ring::new(Offset(0)), RingBounds { bytes_max: 10, frames_max: 100 });
+        ring.push(Bytes::from(vec![0; 6]), bounds);
+        ring.push(Bytes::from(vec![0; 6]), bounds);
         assert_eq!(ring.first(), Offset(1));
-        ring.push(Bytes::from(vec![0; 60]));
+        ring.push(Bytes::from(vec![0; 60]), bounds);
         assert_eq!((ring.first(), ring.tail()), (Offset(2), Offset(3)));
     }
 }

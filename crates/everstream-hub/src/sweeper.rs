@@ -66,7 +66,7 @@ impl Hub {
             Err(error) if error.is_absence() => return Ok(()),
             Err(error) => return Err(error),
         };
-        if let (true, Some(ttl)) = (stream.live.subscribers() > 0, stream.live.idle_ttl(self.config())) {
+        if let (true, Some(ttl)) = (stream.live.subscribers() > 0, stream.live.idle_ttl()) {
             stream.live.deadline.set(Some(self.clock().now().plus(ttl)));
         }
         Ok(self.log().touch(stream.live.key, stream.live.deadline.get()).await?)

@@ -100,7 +100,7 @@ impl Writer {
         for command in commands.drain(..) {
             match command {
                 Command::Append { live, append, ticket, reply } => {
-                    live.touch(round.now, &self.config, &self.log, &self.tasks);
+                    live.touch(round.now, &self.log, &self.tasks);
                     match ticket {
                         None => self.plan(round, live, append, reply),
                         Some(ticket) => self.plan_sequenced(round, live, append, *ticket, reply),
@@ -181,7 +181,7 @@ impl Writer {
         if live.is_gone() {
             return Ok(Removal::Gone);
         }
-        if end == End::Expired && !live.has_expired(now, &self.config) {
+        if end == End::Expired && !live.has_expired(now) {
             return Ok(Removal::Spared);
         }
         self.log.delete(&live.name, live.key).await?;

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use everstream_log::Offset;
 
 use super::LiveStream;
-use crate::alarm::{Alarm, Waiter};
+use crate::alarm::Alarm;
 use crate::batch::{BatchRing, EncodeBatch};
+use crate::waiters::Waiter;
 use crate::{Error, ErrorKind};
 
 impl LiveStream {
     /// One more follows in batches.
     pub(crate) fn follow(&self, encode: EncodeBatch) {
         let mut state = self.state();
-        let (tail, bounds) = (state.ring.tail(), state.bounds);
+        let (tail, bounds) = (state.ring.tail(), self.home.ring_bounds);
         state.batches.get_or_insert_with(|| Box::new(BatchRing::new(tail, bounds, encode))).enter();
     }
 
@@ -51,12 +52,12 @@ impl LiveStream {
     pub(crate) fn leave(&self, slot: Option<usize>, subscribers: usize) {
         let mut state = self.state();
         if let Some(slot) = slot {
-            state.waiters.try_remove(slot);
+            state.waiters.remove(slot);
         }
         let had_some = state.subscribers > 0;
         state.subscribers = state.subscribers.saturating_sub(subscribers);
         let is_last = had_some && state.subscribers == 0;
-        if state.waiters.is_empty() {
+        if state.waiters.len() == 0 {
             state.ring.clear();
         }
         drop(state);

@@ -60,18 +60,20 @@ impl LiveStream {
         if let Some((_, mark)) = &seated {
             check_next(mark, verdict)?;
         }
-        self.check_stream_seq(state.plan.stream_seq.as_ref(), sequencing.stream_seq.as_ref())?;
+        let numbering = state.numbering();
+        self.check_stream_seq(numbering.planned.stream_seq.as_ref(), sequencing.stream_seq.as_ref())?;
         let is_new = seated.as_ref().is_some_and(|(seat, _)| seat.is_new());
-        let producers = state.plan.producers + u64::from(is_new);
+        let producers = numbering.planned.producers + u64::from(is_new);
         let producers_max = config.producers_per_stream_max;
         if producers > producers_max && is_new {
             let context = format!("stream {} has had {producers_max} producers, as many as it may", self.name);
             return Err(Error::new(ErrorKind::ProducersFull, context));
         }
         let place = self.place(&mut state, append, config.stream_bytes_max)?;
-        state.plan.producers = producers;
+        let planned = &mut state.numbering().planned;
+        planned.producers = producers;
         if let Some(seq) = &sequencing.stream_seq {
-            state.plan.stream_seq = Some(seq.clone());
+            planned.stream_seq = Some(seq.clone());
         }
         drop(state);
         let producer = seated.map(|(seat, mark)| (seat, mark.state(place.next)));
@@ -96,16 +98,17 @@ impl LiveStream {
 
     /// The last position that a publisher gave.
     pub(crate) fn stream_seq(&self) -> Option<StreamSeq> {
-        self.state().stream_seq.clone()
+        self.state().numbering.as_ref()?.held.stream_seq.clone()
     }
 
     /// What was pledged holds: the append is acknowledged.
     pub(crate) fn redeem(&self, pledge: Pledge) {
         let Pledge { producer, stream_seq, producers } = pledge;
         let mut state = self.state();
-        state.producers = producers;
+        let held = &mut state.numbering().held;
+        held.producers = producers;
         if stream_seq.is_some() {
-            state.stream_seq = stream_seq;
+            held.stream_seq = stream_seq;
         }
         drop(state);
         if let Some((seat, state)) = producer {

@@ -36,7 +36,10 @@ pub struct Splitter {
     limits: Limits,
     scanner: Scanner,
     block: Block,
-    ready: VecDeque<Split>,
+    /// The first event that was not taken: here and not on the heap, since mostly it is the only one.
+    first: Option<Split>,
+    /// Those behind it.
+    others: VecDeque<Split>,
     /// Boxed, as hardly any stream has one and every event passes here.
     rejected: Option<Box<Rejected>>,
     failed: bool,
@@ -51,7 +54,8 @@ impl Splitter {
             limits,
             scanner: Scanner::default(),
             block: Block::default(),
-            ready: VecDeque::new(),
+            first: None,
+            others: VecDeque::new(),
             rejected: None,
             failed: false,
         }
@@ -67,11 +71,11 @@ impl Splitter {
                 && let Some(split) = self.block.alone(line.bytes(), self.limits)
             {
                 rest = behind;
-                self.ready.push_back(split);
+                self.keep(split);
                 continue;
             }
             match self.block.line(line.bytes(), self.source, self.limits) {
-                Ok(Some(split)) => self.ready.push_back(split),
+                Ok(Some(split)) => self.keep(split),
                 Ok(None) => {}
                 Err(rejected) => self.reject(rejected),
             }
@@ -86,7 +90,11 @@ impl Splitter {
     /// The next stored event, or once, after those before it, why the stream is refused.
     #[expect(clippy::should_implement_trait, reason = "more may come after None, which an Iterator does not expect")]
     pub fn next(&mut self) -> Option<Result<Split, Rejected>> {
-        self.ready.pop_front().map(Ok).or_else(|| self.rejected.take().map(|rejected| Err(*rejected)))
+        let first = self.first.take();
+        if !self.others.is_empty() {
+            self.first = self.others.pop_front();
+        }
+        first.map(Ok).or_else(|| self.rejected.take().map(|rejected| Err(*rejected)))
     }
 
     /// The stream has ended.
@@ -99,6 +107,14 @@ impl Splitter {
             Some(rejected) => Err(*rejected),
             None if self.failed || self.source == Source::Upstream => Ok(()),
             None => self.block.finish(self.scanner.unfinished()),
+        }
+    }
+
+    fn keep(&mut self, split: Split) {
+        if self.first.is_none() {
+            self.first = Some(split);
+        } else {
+            self.others.push_back(split);
         }
     }
 

@@ -3,9 +3,9 @@
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
-use everstream_hub::{Append, Close, Dormant, Stream, Tasks};
+use everstream_hub::{self as hub, Append, Appender, Close, Dormant, Stream, Tasks};
 use everstream_log::CloseReason;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -65,7 +65,9 @@ impl Relay {
         let Self { stream, intake, on_disconnect, audience, presence, tasks, phase, .. } = self;
         let (draining, cutoff) = (tasks.draining(), tasks.cutoff());
         let ending = {
-            let carrier = Carrier { stream: &stream, phase: &phase, intake, permit: Some(self.permit) };
+            let appender = stream.appender();
+            let (stream, phase, permit) = (&stream, &phase, Some(self.permit));
+            let carrier = Box::new(Carrier { appender, intake, ahead: None, stream, phase, permit });
             // On the heap, where what is touched for a token lies together.
             let mut carrying = Box::pin(AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind());
             // Beside every token of the answer, and woken once at most.
@@ -75,7 +77,7 @@ impl Relay {
                     biased;
                     _ = stream.ended() => Ending::Ended,
                     () = cutoff.cancelled() => Ending::Close(shut_down()),
-                    () = left_alone(presence.abandoned(&stream, on_disconnect, audience), draining) => abandoned(),
+                    () = left_alone(presence.abandoned(stream, on_disconnect, audience), draining) => abandoned(),
                 }
             }));
             // Each may be dropped: `carry` then closes the upstream's connection, and an append that was handed over takes
@@ -107,17 +109,30 @@ impl Relay {
     }
 }
 
-/// The part of a relay that reads and appends; it is dropped where it stands when the stream ends otherwise.
+/// The part of a relay that reads and appends; it is dropped where it stands when the stream ends otherwise. In this order:
+/// what each token touches lies together.
+#[repr(C)]
 struct Carrier<'a> {
+    appender: Appender,
+    intake: Intake,
+    /// What was read and has to wait for the log, or, once taken, for the writer's queue. On the heap, since it is rare.
+    ahead: Option<Box<Option<Append>>>,
     stream: &'a Stream,
     phase: &'a watch::Sender<Phase>,
-    intake: Intake,
     /// Given back before anybody can see that the answer is over: who asks again then finds the place free.
     permit: Option<OwnedSemaphorePermit>,
 }
 
+/// What comes last of an answer.
+enum Last {
+    /// An event that closes the stream.
+    Event(Append),
+    /// The end of its bytes.
+    Over(Result<(), Failure>),
+}
+
 impl Carrier<'_> {
-    async fn carry(mut self, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
+    async fn carry(mut self: Box<Self>, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
         let mut answer = match origin {
             Origin::Answered(answer) => answer,
             // On the heap: it is over before the first token comes, and its room would be the relay's to the end.
@@ -143,63 +158,69 @@ impl Carrier<'_> {
         }
     }
 
-    /// One turn takes what has arrived and appends it in one step. It goes on without waiting for the log, but never more
-    /// than one step ahead: the upstream is slowed down to what the log can take. Returns how the stream was closed.
+    /// Returns how the stream was closed.
     async fn carry_body(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
-        let mut appender = self.stream.appender();
-        loop {
-            answer.begin_to_wait();
-            let fed = poll_fn(|cx| match answer.poll_feed(cx, &mut |bytes| self.intake.push(bytes)) {
-                Poll::Ready(fed) => Poll::Ready(Ok(fed)),
-                // A log that refuses is noticed before the upstream says more; what it has said, the next append refuses.
-                Poll::Pending => appender.poll_failed(cx).map(Err),
-            });
-            let fed = match fed.await {
-                Ok(fed) => fed,
+        answer.begin_to_wait();
+        let last = match poll_fn(|cx| self.poll_last(answer, cx)).await {
+            Ok(Last::Event(append)) => append,
+            Ok(Last::Over(over)) => match self.appender.settled().await {
+                Ok(()) => Append { records: Vec::new(), close: Some(self.close(over)?) },
                 Err(error) => return self.not_appended(&error),
-            };
-            let append = match fed {
-                Ok(true) => self.intake.take(),
-                over => {
-                    if let Err(error) = appender.settled().await {
-                        return self.not_appended(&error);
-                    }
-                    self.last_append(over)?
-                }
-            };
-            if append.records.is_empty() && append.close.is_none() {
-                continue;
-            }
-            let reason = append.close.as_ref().map(|close| close.reason);
-            if reason.is_some() {
-                drop(self.permit.take());
-            }
-            let mut appended = appender.append(append).await;
-            if let (Ok(()), Some(reason)) = (&appended, reason) {
-                appended = appender.settled().await;
-                if appended.is_ok() {
-                    return Ok(reason);
-                }
-            }
-            if let Err(error) = appended {
-                return self.not_appended(&error);
-            }
-        }
-    }
-
-    /// The append that closes the stream of an answer that is over.
-    fn last_append(&self, over: Result<bool, Failure>) -> Result<Append, CloseDetail> {
-        match over {
-            Ok(_) => self.intake.end(),
-            Err(failure) => match self.intake.own_end() {
-                Some(close) => Ok(Append { records: Vec::new(), close: Some(close) }),
-                None => Err(self.report(&failure)),
             },
+            Err(error) => return self.not_appended(&error),
+        };
+        let reason = last.close.as_ref().map_or(CloseReason::Completed, |close| close.reason);
+        drop(self.permit.take());
+        let mut appended = self.appender.append(last).await;
+        if appended.is_ok() {
+            appended = self.appender.settled().await;
+        }
+        match appended {
+            Ok(()) => Ok(reason),
+            Err(error) => self.not_appended(&error),
         }
     }
 
-    fn not_appended(&self, error: &everstream_hub::Error) -> Result<CloseReason, CloseDetail> {
-        use everstream_hub::ErrorKind;
+    /// Carries the answer up to its last append. One turn takes what has arrived and appends it in one step. It goes on
+    /// without waiting for the log, but never more than one step ahead: the upstream is slowed down to what the log can
+    /// take. No future for each token, whose state would be written anew and lie apart from the rest.
+    fn poll_last(&mut self, answer: &mut UpstreamAnswer, cx: &mut Context<'_>) -> Poll<Result<Last, hub::Error>> {
+        loop {
+            if let Some(ahead) = &mut self.ahead {
+                ready!(self.appender.poll_append(ahead, cx))?;
+                self.ahead = None;
+                answer.begin_to_wait();
+            }
+            let append = match answer.poll_feed(cx, &mut |bytes| self.intake.push(bytes)) {
+                Poll::Ready(Ok(true)) => self.intake.take(),
+                Poll::Ready(over) => return Poll::Ready(Ok(Last::Over(over.map(drop)))),
+                // A log that refuses is noticed before the upstream says more; what it has said, the next append refuses.
+                Poll::Pending => return self.appender.poll_failed(cx).map(Err),
+            };
+            if append.close.is_some() {
+                return Poll::Ready(Ok(Last::Event(append)));
+            }
+            if !append.records.is_empty() {
+                let mut append = Some(append);
+                if self.appender.poll_append(&mut append, cx)?.is_pending() {
+                    self.ahead = Some(Box::new(append));
+                    return Poll::Pending;
+                }
+            }
+            answer.begin_to_wait();
+        }
+    }
+
+    /// How the stream of an answer is closed that is over.
+    fn close(&self, over: Result<(), Failure>) -> Result<Close, CloseDetail> {
+        match over {
+            Ok(()) => self.intake.end(),
+            Err(failure) => self.intake.own_end().ok_or_else(|| self.report(&failure)),
+        }
+    }
+
+    fn not_appended(&self, error: &hub::Error) -> Result<CloseReason, CloseDetail> {
+        use hub::ErrorKind;
         Err(match error.kind() {
             // Somebody else has ended it meanwhile.
             ErrorKind::StreamClosed | ErrorKind::StreamNotFound => return Ok(CloseReason::Stopped),
@@ -227,8 +248,8 @@ async fn close_stream(stream: &Stream, close: Close) {
     let append = Append { records: Vec::new(), close: Some(close) };
     match stream.append(append).await {
         Ok(_) => tracing::debug!(stream = %stream.name(), reason = reason.as_str(), "an ask ended"),
-        Err(error) if error.kind() == everstream_hub::ErrorKind::StreamClosed => {}
-        Err(error) if error.kind() == everstream_hub::ErrorKind::StreamNotFound => {}
+        Err(error) if error.kind() == hub::ErrorKind::StreamClosed => {}
+        Err(error) if error.kind() == hub::ErrorKind::StreamNotFound => {}
         Err(error) => {
             tracing::error!(stream = %stream.name(), cause = crate::error::chain(&error), "an ask's end cannot be stored");
             stream.strand(error);

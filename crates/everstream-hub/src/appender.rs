@@ -1,6 +1,7 @@
 //! Appending one after another without waiting for each.
 
-use std::future::{Future, poll_fn};
+use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -14,16 +15,17 @@ use crate::{Error, ErrorKind};
 /// Appends to one stream, in order, without waiting for each acknowledgement: a task that carries many small appends is
 /// woken by its source alone, and by the log only with bad news. At most one append is under way; the next one waits
 /// for it, so that a source is never read faster than the log takes.
-#[derive(Debug)]
 pub struct Appender {
     stream: Stream,
     receipt: Arc<Receipt>,
     bed: Bed,
+    /// While the writer's queue is full.
+    queueing: Option<Queueing>,
 }
 
 impl Appender {
     pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, receipt: Arc::default(), bed: Bed::default() }
+        Self { stream, receipt: Arc::default(), bed: Bed::default(), queueing: None }
     }
 
     /// Hands `append` over once the one before is acknowledged.
@@ -34,19 +36,32 @@ impl Appender {
     ///
     /// # Cancel safety
     /// A dropped call has either not begun or takes full effect.
-    pub fn append(&mut self, append: Append) -> impl Future<Output = Result<(), Error>> + Send + '_ {
-        let (mut append, mut queueing) = (Some(append), None::<Queueing>);
-        // Not `async`, whose state would have the append twice: it is made for every token.
-        poll_fn(move |cx| {
-            if let Some(append) = &append {
-                self.stream.check(append)?;
-                ready!(self.receipt.poll_settled(&mut self.bed, cx))?;
-            }
-            if let Some(append) = append.take() {
-                queueing = self.hand_over(append)?;
-            }
-            queueing.as_mut().map_or(Poll::Ready(Ok(())), |queueing| queueing.as_mut().poll(cx))
-        })
+    pub async fn append(&mut self, append: Append) -> Result<(), Error> {
+        let mut append = Some(append);
+        poll_fn(|cx| self.poll_append(&mut append, cx)).await
+    }
+
+    /// As [`Appender::append`], for a caller that polls. It takes `append` once the one before is acknowledged, and is
+    /// ready once it has come into the writer's queue; with nothing to take it only waits for that.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub fn poll_append(&mut self, append: &mut Option<Append>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_queued(cx))?;
+        let Some(waiting) = append else { return Poll::Ready(Ok(())) };
+        self.stream.check(waiting)?;
+        ready!(self.receipt.poll_settled(&mut self.bed, cx))?;
+        if let Some(append) = append.take() {
+            self.queueing = self.hand_over(append)?;
+        }
+        self.poll_queued(cx)
+    }
+
+    fn poll_queued(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(queueing) = &mut self.queueing else { return Poll::Ready(Ok(())) };
+        let queued = ready!(queueing.as_mut().poll(cx));
+        self.queueing = None;
+        Poll::Ready(queued)
     }
 
     fn hand_over(&self, append: Append) -> Result<Option<Queueing>, Error> {
@@ -63,12 +78,22 @@ impl Appender {
     /// # Cancel safety
     /// Safe.
     pub async fn settled(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.receipt.poll_settled(&mut self.bed, cx)).await
+        poll_fn(|cx| {
+            ready!(self.poll_queued(cx))?;
+            self.receipt.poll_settled(&mut self.bed, cx)
+        })
+        .await
     }
 
     /// Resolves once an append has failed; wakes nobody when none does.
     pub fn poll_failed(&mut self, cx: &Context<'_>) -> Poll<Error> {
         self.receipt.poll_failed(&mut self.bed, cx)
+    }
+}
+
+impl fmt::Debug for Appender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Appender").field("stream", &self.stream.live.name).finish_non_exhaustive()
     }
 }
 

@@ -98,21 +98,20 @@ impl Intake {
         }
     }
 
-    /// The last append of an answer that ended cleanly.
+    /// How an answer closes its stream that ended cleanly.
     ///
     /// # Errors
     /// When it ended before it was whole.
-    pub(crate) fn end(&self) -> Result<Append, CloseDetail> {
+    pub(crate) fn end(&self) -> Result<Close, CloseDetail> {
         let (verdict, is_whole) = match self {
             Self::Events { reader, .. } => (None, reader.is_whole_at_end()),
             Self::Bytes { judge: None, .. } => (None, true),
             Self::Bytes { judge: Some(judge), .. } => (judge.verdict.clone(), judge.reader.is_whole_at_end()),
         };
         let whole = || is_whole.then(|| Close::because(CloseReason::Completed));
-        match verdict.or_else(whole) {
-            Some(close) => Ok(Append { records: Vec::new(), close: Some(close) }),
-            None => Err(CloseDetail::new(OutcomeCode::UpstreamCut, "the answer ended before it was whole")),
-        }
+        verdict
+            .or_else(whole)
+            .ok_or_else(|| CloseDetail::new(OutcomeCode::UpstreamCut, "the answer ended before it was whole"))
     }
 
     /// How the answer ended by its own words, although its last bytes did not come cleanly; `None` when it had not.
@@ -187,7 +186,7 @@ mod tests {
     }
 
     fn reason(intake: &Intake) -> Option<CloseReason> {
-        intake.end().ok().and_then(|append| append.close).map(|close| close.reason)
+        intake.end().ok().map(|close| close.reason)
     }
 
     #[test]

@@ -23,35 +23,37 @@ const LEFTOVER_WAIT_MAX: Duration = Duration::from_millis(250);
 /// How long the beginning of an error's body is waited for.
 const BEGINNING_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// An answer whose head is there.
+/// An answer whose head is there. In this order: what each token touches lies together.
+#[repr(C)]
 pub(crate) struct UpstreamAnswer {
-    /// On the heap, out of the way of the bytes.
-    head: Box<response::Parts>,
     body: AnswerBody,
-    patience: Patience,
     /// The end, met but not reported yet.
     end: Option<Box<Result<(), Failure>>>,
+    patience: Patience,
+    /// On the heap, out of the way of the bytes.
+    head: Box<response::Parts>,
 }
 
 /// How long the next bytes may take. Asked for every token, so that the timer is neither moved nor polled for each: it
-/// wakes at the earliest moment at which silence may have lasted too long.
+/// wakes at the earliest moment at which silence may have lasted too long. The timer and what is behind it no token touches.
+#[repr(C)]
 struct Patience {
-    idle: Duration,
-    deadline: Option<Instant>,
     /// When the present wait began.
     since: Instant,
-    /// Nothing but the wait's beginning has happened since.
-    is_new: bool,
-    timer: Pin<Box<Sleep>>,
     /// When the timer wakes; it lies elsewhere.
     wakes_at: Instant,
     /// The task that the timer wakes.
     task: Option<Waker>,
+    /// Nothing but the wait's beginning has happened since.
+    is_new: bool,
+    timer: Pin<Box<Sleep>>,
+    idle: Duration,
+    deadline: Option<Instant>,
 }
 
 impl UpstreamAnswer {
     pub(super) fn new(head: response::Parts, body: AnswerBody, idle: Duration, deadline: Option<Instant>) -> Self {
-        Self { head: Box::new(head), body, patience: Patience::new(idle, deadline), end: None }
+        Self { body, end: None, patience: Patience::new(idle, deadline), head: Box::new(head) }
     }
 
     pub(crate) const fn status(&self) -> StatusCode {

@@ -57,8 +57,8 @@ pub(super) struct OwnBody {
     place: Box<Place>,
     wire: Wire,
     acks: DelayedAcks,
-    /// Read together with the head.
-    held: BytesMut,
+    /// Read together with the head, where anything was. On the heap, since it is taken once.
+    held: Option<Box<BytesMut>>,
     framing: Framing,
     can_be_kept: bool,
     has_closed: bool,
@@ -134,11 +134,12 @@ impl OwnBody {
         });
         let can_be_kept = head.version == Version::HTTP_11 && !closes && framing != Framing::UntilClose;
         let acks = DelayedAcks::new();
+        let held = (!held.is_empty()).then(|| Box::new(held));
         Self { place: Box::new(place), wire, acks, held, framing, can_be_kept, has_closed: false, failure: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, sink: Sink<'_>) -> Poll<Result<Step, BoxError>> {
-        let mut taken = if self.held.is_empty() { 0 } else { self.take_held(sink) };
+        let mut taken = if self.held.is_none() { 0 } else { self.take_held(sink) };
         let mut may_have_more = true;
         // Who was given nothing, be it for framing alone, must be left waiting for the rest.
         while (may_have_more || taken == 0) && !self.is_over() && taken < ROUND_BYTES_MAX {
@@ -185,7 +186,7 @@ impl OwnBody {
 
     #[cold]
     fn take_held(&mut self, sink: Sink<'_>) -> usize {
-        let held = std::mem::take(&mut self.held);
+        let held = self.held.take().unwrap_or_default();
         self.take(&held, sink)
     }
 

@@ -22,7 +22,7 @@ async fn connected() -> (OwnBody, TcpStream) {
         place: Box::new(connector.place(&http::Uri::from_static("http://upstream.test"))),
         wire: Wire::Socket(TokioIo::new(wire)),
         acks: DelayedAcks::new(),
-        held: BytesMut::new(),
+        held: None,
         framing: Framing::chunked(),
         can_be_kept: true,
         has_closed: false,

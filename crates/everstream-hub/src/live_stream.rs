@@ -176,6 +176,7 @@ impl LiveStream {
                 if let Some(waiter) = state.waiters.get_mut(slot) {
                     waiter.wait(cx.waker());
                 }
+                state.has_taken_all();
                 Found::Waiting
             }
             Some(records) => Found::Frames(records),

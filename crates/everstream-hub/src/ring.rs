@@ -54,6 +54,12 @@ impl Ring {
 
     /// Gives up frames before `taken` while there are more than `kept_bytes` in all.
     pub(crate) fn give_up(&mut self, taken: Offset, kept_bytes: usize) {
+        if kept_bytes == 0 && taken >= self.next {
+            // The next frame has the place of the last one, and not one further on.
+            self.frames.clear();
+            self.bytes = 0;
+            return;
+        }
         while self.bytes > kept_bytes && self.first() < taken {
             let Some(oldest) = self.frames.pop_front() else { return };
             self.bytes -= oldest.len();

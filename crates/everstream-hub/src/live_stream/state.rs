@@ -12,6 +12,9 @@ use crate::waiters::Waiters;
 /// What a ring keeps for each subscriber of what all of them have taken: a large audience has a full ring to come back to.
 const KEPT_BYTES_PER_SUBSCRIBER: usize = 1024;
 
+/// Fewer subscribers than these come back to the log: nothing is kept for them.
+const SUBSCRIBERS_KEPT_FOR_MIN: usize = 8;
+
 /// In this order: each append touches what is before `first`, and nothing behind it.
 #[derive(Debug)]
 #[repr(C)]
@@ -98,10 +101,23 @@ impl State {
         matches!(self.end.as_deref(), Some(End::Deleted | End::Expired))
     }
 
+    const fn has_few(&self) -> bool {
+        self.subscribers < SUBSCRIBERS_KEPT_FOR_MIN
+    }
+
+    /// Somebody has all there is. What nobody else has still to take is given up now and not with the next publish: what
+    /// was just read is written again, while it is in the caches.
+    pub(super) fn has_taken_all(&mut self) {
+        if self.has_few() && matches!(self.waiters, Waiters::Only(..)) {
+            self.give_up_taken();
+        }
+    }
+
     /// Gives up what every subscriber has taken, but for a little for those who lose their connection and come back.
     pub(super) fn give_up_taken(&mut self) {
         let Some(taken) = self.waiters.taken() else { return };
-        let kept_bytes = self.subscribers.saturating_mul(KEPT_BYTES_PER_SUBSCRIBER);
+        let kept_for = if self.has_few() { 0 } else { self.subscribers };
+        let kept_bytes = kept_for.saturating_mul(KEPT_BYTES_PER_SUBSCRIBER);
         self.ring.give_up(taken, kept_bytes);
         if let Some(batches) = &mut self.batches {
             batches.give_up(taken, kept_bytes);

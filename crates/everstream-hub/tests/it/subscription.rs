@@ -189,6 +189,25 @@ async fn what_everybody_has_taken_is_given_up_and_what_one_has_not_is_there() {
     assert!(taken.iter().all(bytes::Bytes::is_unique), "nobody else holds them any more");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_lone_subscriber_has_taken_is_given_up_at_once_and_whoever_comes_back_reads_it() {
+    let rig = Rig::new(config());
+    let stream = rig.text_stream("s").await;
+    let mut only = stream.subscribe(Offset::ZERO).unwrap();
+    let mut taken = VecDeque::new();
+    for letter in LETTERS {
+        append(&stream, &[letter]).await.unwrap();
+        only.next(&mut taken).await;
+        assert!(is_waiting(only.next(&mut taken)).await);
+        assert!(taken.iter().all(bytes::Bytes::is_unique), "nobody else holds them any more");
+    }
+    let (mut other, mut again) = (stream.subscribe(Offset::ZERO).unwrap(), VecDeque::new());
+    while again.len() < taken.len() {
+        assert!(matches!(other.next(&mut again).await, Delivery::Frames));
+    }
+    assert_eq!(again, taken);
+}
+
 /// Subscribers of one stream on two runtimes: the publisher's own and another thread's.
 #[test]
 fn subscribers_on_another_core_are_woken_too() {

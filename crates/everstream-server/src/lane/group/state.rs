@@ -1,5 +1,6 @@
 //! What a group does at each turn.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
@@ -35,36 +36,44 @@ const DUE_AHEAD_MAX: usize = 64;
 /// Lists that grew beyond this are given back when they are mostly empty.
 const KEPT: usize = 16;
 
-/// The state of a group.
+thread_local! {
+    /// The buffer of what was due to a worker's last group, for the next one. A group at rest owns none: it would be out of
+    /// the caches by the time of its next event.
+    static SPARE: RefCell<VecDeque<Due>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The state of a group, in the order in which a round touches it: thousands of groups push one another out of the caches.
+#[repr(C)]
 pub(super) struct State<V: Voice> {
+    /// Of the group's task.
+    waker: Option<Waker>,
+    /// Everybody has to leave: the stream has ended, or the process drains.
+    is_leaving: bool,
+    /// What woke the group was let go first.
+    has_waited: bool,
+    /// All members were written what is before this offset, except for the round.
+    at: Offset,
+    /// One that did not end in the turn that began it. On the heap, since it is rare.
+    round: Option<Box<UnderWay<V>>>,
+    /// So many members were written the round.
+    written: usize,
+    members: Vec<Member<V>>,
+    /// What comes after the round.
+    due: VecDeque<Due>,
     /// Stands for everybody here.
     subscription: V::Subscription,
     unison: V::Unison,
-    /// All members were written what is before this offset, except for the round.
-    at: Offset,
-    members: Vec<Member<V>>,
-    /// Those who wait until the members are where they are, in the order of their offsets.
-    arriving: VecDeque<(Offset, Member<V>)>,
-    /// The places of members whose sockets have something to say; each at most once.
-    heard: Vec<usize>,
-    /// What comes after the round.
-    due: VecDeque<Due>,
-    round: Option<UnderWay<V>>,
-    /// So many members were written the round.
-    written: usize,
-    /// Those of a crowd who could not be written the round, the last of them at the end.
-    held_up: HeldUp,
     pause: Pause,
     /// The end of this pulse is the earliest of the members' ends.
     pulse: Pulse,
     /// The pulse is asked only when it has something to say.
     aside: Dormancy,
-    /// What woke the group was let go first.
-    has_waited: bool,
-    /// Everybody has to leave: the stream has ended, or the process drains.
-    is_leaving: bool,
-    /// Of the group's task.
-    waker: Option<Waker>,
+    /// Those who wait until the members are where they are, in the order of their offsets.
+    arriving: VecDeque<(Offset, Member<V>)>,
+    /// The places of members whose sockets have something to say; each at most once.
+    heard: Vec<usize>,
+    /// Those of a crowd who could not be written the round, the last of them at the end.
+    held_up: HeldUp,
 }
 
 impl<V: Voice> State<V> {
@@ -176,7 +185,7 @@ impl<V: Voice> State<V> {
     /// The next thing to do, for at most so many sockets.
     fn step(&mut self, group: &Arc<Group<V>>, sockets: &mut usize, cx: &mut Context<'_>) -> Step {
         if let Some(round) = self.round.take() {
-            return self.go_on(group, round, sockets);
+            return self.go_on(group, *round, sockets);
         } else if self.seat_arrived(group) {
             // Seen, and nothing more to it.
         } else if self.is_leaving || group.lane.is_draining() {
@@ -194,7 +203,7 @@ impl<V: Voice> State<V> {
         } else if !self.due.is_empty() {
             let until = self.arriving.front().map(|(at, _)| *at);
             let round = Round::gather(&mut self.due, self.at, until);
-            self.begin(group, round, cx);
+            self.begin(group, round, sockets, cx);
         } else {
             return self.look(group, sockets, cx);
         }
@@ -204,6 +213,9 @@ impl<V: Voice> State<V> {
     /// Looks for what the stream has, or else what time demands.
     fn look(&mut self, group: &Arc<Group<V>>, sockets: &mut usize, cx: &mut Context<'_>) -> Step {
         let Self { unison, subscription, due, aside, pulse, pause, .. } = self;
+        if due.capacity() == 0 {
+            *due = SPARE.take();
+        }
         let beat = match unison.poll_next(subscription, cx, due) {
             Poll::Ready(Delivery::Frames) => {
                 pause.found_more();
@@ -223,7 +235,7 @@ impl<V: Voice> State<V> {
             Some(Beat::KeepAlive) => {
                 self.aside.rouse();
                 let mut comment = VecDeque::from([Due { bytes: control::keep_alive(), next: self.at }]);
-                self.round = Some(UnderWay::ByUs(Round::gather(&mut comment, self.at, None)));
+                self.round = Some(Box::new(UnderWay::ByUs(Round::gather(&mut comment, self.at, None))));
             }
             Some(Beat::Over(_)) => self.part(group, sockets),
             None => {}
@@ -233,8 +245,10 @@ impl<V: Voice> State<V> {
 
     /// Gives back what a busy time has left.
     fn rest(&mut self) -> Step {
-        if self.due.capacity() > KEPT {
-            self.due = VecDeque::new();
+        let due = std::mem::take(&mut self.due);
+        if due.is_empty() && due.capacity() <= KEPT {
+            // At the end of a thread there is no next group.
+            let _ = SPARE.try_with(|spare| spare.replace(due));
         }
         if self.members.capacity() > 4 * self.members.len() + KEPT {
             self.members.shrink_to(2 * self.members.len());

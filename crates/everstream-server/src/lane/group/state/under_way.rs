@@ -19,19 +19,20 @@ pub(super) enum UnderWay<V: Voice> {
 }
 
 impl<V: Voice> State<V> {
-    pub(super) fn begin(&mut self, group: &Arc<Group<V>>, round: Round, cx: &Context<'_>) {
+    pub(super) fn begin(&mut self, group: &Arc<Group<V>>, round: Round, sockets: &mut usize, cx: &Context<'_>) {
         if self.members.len() > SOCKETS_PER_TURN_MAX {
             self.pause.round_begins();
         }
         let is_crowd = self.members.len() >= crowd::MEMBERS_MIN;
         let helper = if is_crowd { group.lane.helpers().call() } else { None };
-        self.round = Some(match helper {
-            None => UnderWay::ByUs(round),
+        match helper {
+            None => self.write(group, round, sockets),
             Some(helper) => {
                 let members = std::mem::take(&mut self.members);
-                UnderWay::ByTwo(Crowd::begin(round, members, helper, group.lane.tasks(), cx.waker()))
+                let crowd = Crowd::begin(round, members, helper, group.lane.tasks(), cx.waker());
+                self.round = Some(Box::new(UnderWay::ByTwo(crowd)));
             }
-        });
+        }
     }
 
     /// Writes some of it.
@@ -49,7 +50,7 @@ impl<V: Voice> State<V> {
     fn write(&mut self, group: &Arc<Group<V>>, round: Round, sockets: &mut usize) {
         while self.written < self.members.len() || !self.held_up.is_empty() {
             let Some(fewer) = sockets.checked_sub(1) else {
-                self.round = Some(UnderWay::ByUs(round));
+                self.round = Some(Box::new(UnderWay::ByUs(round)));
                 return;
             };
             *sockets = fewer;
@@ -80,11 +81,12 @@ impl<V: Voice> State<V> {
             Ok(crowd) => {
                 let (round, members, held_up) = crowd.end();
                 self.written = members.len();
-                (self.members, self.held_up, self.round) = (members, held_up, Some(UnderWay::ByUs(round)));
+                (self.members, self.held_up) = (members, held_up);
+                self.round = Some(Box::new(UnderWay::ByUs(round)));
                 Step::Goes
             }
             Err(crowd) => {
-                self.round = Some(UnderWay::ByTwo(crowd));
+                self.round = Some(Box::new(UnderWay::ByTwo(crowd)));
                 // The helper wakes the task.
                 if written > 0 { Step::Goes } else { Step::Rests }
             }

@@ -102,7 +102,7 @@ impl Connections {
                     // Each on the heap: a connection is as small as what serves it.
                     match Box::pin(self.plain_appends.serve(unread, &mut socket)).await? {
                         Rest::Over => {
-                            self.cutoff.run_until_cancelled(linger(&mut socket)).await;
+                            self.cutoff.run_until_cancelled(Box::pin(linger(&mut socket))).await;
                             return Ok(());
                         }
                         Rest::Other(bytes) => match Box::pin(self.serve_requests(bytes, socket)).await? {
@@ -124,7 +124,7 @@ impl Connections {
                     }
                     Some(Ended::Clean(socket, unread)) if !self.draining.is_cancelled() => At::Requests(socket, unread),
                     Some(Ended::Clean(mut socket, _) | Ended::Cut(mut socket)) => {
-                        self.cutoff.run_until_cancelled(linger(&mut socket)).await;
+                        self.cutoff.run_until_cancelled(Box::pin(linger(&mut socket))).await;
                         return Ok(());
                     }
                     Some(Ended::Gone(error)) => return Err(error.into()),
@@ -164,7 +164,7 @@ impl Connections {
         };
         // Also after an error: hyper may have answered it, and an answer cut off by a reset is none.
         let (mut socket, _) = connection.into_parts().io.into_parts();
-        self.cutoff.run_until_cancelled(linger(&mut socket)).await;
+        self.cutoff.run_until_cancelled(Box::pin(linger(&mut socket))).await;
         ended.map(|()| None)
     }
 

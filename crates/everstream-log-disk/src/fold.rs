@@ -3,6 +3,7 @@
 //! The rows of a stream are one batch, or in one table, so that a fold of it is there after a crash or is not.
 
 mod batch;
+mod pace;
 mod table;
 
 use everstream_log::StreamKey;
@@ -13,6 +14,7 @@ use crate::pending::PendingStream;
 use crate::store::Store;
 
 pub(crate) use batch::stage;
+use pace::Pace;
 
 /// Streams that are folded together, in the order of their numbers.
 type Part<'a> = Vec<(StreamKey, &'a PendingStream)>;
@@ -28,8 +30,20 @@ pub(crate) fn fold_stream(store: &Store, stream: StreamKey) -> fjall::Result<usi
     Ok(bytes)
 }
 
-/// Folds what is set aside, then lets go of it. What is written is as durable as `mode` says. Not in a caller's thread.
+/// Folds what is set aside, then lets go of it, while appends go on: no faster than they need it. What is written is as
+/// durable as `mode` says. Not in a caller's thread.
 pub(crate) fn fold_aside(store: &Store, mode: Option<PersistMode>) -> fjall::Result<()> {
+    fold(store, mode, &mut Pace::beside(&store.pending))
+}
+
+/// Folds everything there is, at once.
+pub(crate) fn fold_all(store: &Store, mode: Option<PersistMode>) -> fjall::Result<()> {
+    fold(store, None, &mut Pace::at_once())?;
+    store.pending.set_aside();
+    fold(store, mode, &mut Pace::at_once())
+}
+
+fn fold(store: &Store, mode: Option<PersistMode>, pace: &mut Pace<'_>) -> fjall::Result<()> {
     // Held to the end: what is deleted meanwhile may get rows all the same, and is reclaimed behind this.
     let _folding = store.folding();
     let aside = store.pending.aside();
@@ -41,20 +55,13 @@ pub(crate) fn fold_aside(store: &Store, mode: Option<PersistMode>) -> fjall::Res
     if !store.is_worth_a_table(in_table.iter().map(|(_, pending)| pending.bytes()).sum()) {
         in_batches.append(&mut in_table);
     }
-    batch::fold(store, &in_batches)?;
-    table::fold(store, &in_table)?;
+    batch::fold(store, &in_batches, pace)?;
+    table::fold(store, &in_table, pace)?;
     if let Some(mode) = mode {
         store.persist(mode)?;
     }
     store.pending.forget_aside();
     Ok(())
-}
-
-/// Folds everything there is.
-pub(crate) fn fold_all(store: &Store, mode: Option<PersistMode>) -> fjall::Result<()> {
-    fold_aside(store, None)?;
-    store.pending.set_aside();
-    fold_aside(store, mode)
 }
 
 #[cfg(test)]

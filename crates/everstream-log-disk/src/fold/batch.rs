@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use everstream_log::StreamKey;
 
-use super::Part;
+use super::{Pace, Part};
 use crate::batch::Batch;
 use crate::keyspace::{producer, record, stream_key};
 use crate::pending::PendingStream;
@@ -36,11 +36,11 @@ pub(crate) fn stage(store: &Store, batch: &mut Batch, stream: StreamKey, pending
 }
 
 /// Folds `part` of what is set aside.
-pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
+pub(super) fn fold(store: &Store, part: &Part<'_>, pace: &mut Pace<'_>) -> fjall::Result<()> {
     let mut streams = part.iter().peekable();
     while streams.peek().is_some() {
         store.wait_for_room()?;
-        {
+        let bytes = {
             // Held for the whole batch: a stream deleted meanwhile must not get rows that nobody reclaims.
             let _order = store.order();
             let mut batch = Batch::new(store);
@@ -51,9 +51,12 @@ pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
                     stage(store, &mut batch, *stream, pending);
                 }
             }
+            let bytes = batch.bytes;
             batch.commit(None)?;
-        }
+            bytes
+        };
         store.seal_full()?;
+        pace.step(bytes);
     }
     Ok(())
 }

@@ -5,13 +5,13 @@
 
 use fjall::PersistMode;
 
-use super::Part;
+use super::{Pace, Part};
 use crate::batch::Batch;
 use crate::keyspace::{record, stream_key};
 use crate::store::Store;
 
 /// Folds `part` of what is set aside, none of it with anything but records and the close.
-pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
+pub(super) fn fold(store: &Store, part: &Part<'_>, pace: &mut Pace<'_>) -> fjall::Result<()> {
     if part.is_empty() {
         return Ok(());
     }
@@ -21,7 +21,10 @@ pub(super) fn fold(store: &Store, part: &Part<'_>) -> fjall::Result<()> {
     let mut row = Vec::new();
     // One that goes from now on is reclaimed behind this fold.
     for (stream, pending) in part.iter().filter(|(stream, _)| !gone.contains(stream)) {
-        pending.write_rows(&mut row, |first, row| rows.write(record::key(*stream, first), row))?;
+        pending.write_rows(&mut row, |first, row| {
+            pace.step(row.len());
+            rows.write(record::key(*stream, first), row)
+        })?;
     }
     store.while_placing(|| {
         // The table puts on the device, before it, the rows of records that the store has in memory. What was written

@@ -245,10 +245,12 @@ impl<V: Voice> State<V> {
 
     /// Gives back what a busy time has left.
     fn rest(&mut self) -> Step {
-        let due = std::mem::take(&mut self.due);
-        if due.is_empty() && due.capacity() <= KEPT {
-            // At the end of a thread there is no next group.
-            let _ = SPARE.try_with(|spare| spare.replace(due));
+        if self.due.is_empty() && self.due.capacity() > 0 {
+            let due = std::mem::take(&mut self.due);
+            if due.capacity() <= KEPT {
+                // At the end of a thread there is no next group.
+                let _ = SPARE.try_with(|spare| spare.replace(due));
+            }
         }
         if self.members.capacity() > 4 * self.members.len() + KEPT {
             self.members.shrink_to(2 * self.members.len());

@@ -14,13 +14,13 @@ async fn crowd() -> (Rig, Vec<Viewer>) {
 }
 
 impl Rig {
-    /// As [`settle`], the helper, too: whatever it is asked for is done once the group is idle, which it wakes.
+    /// As [`settle`], the helper, too: it wakes the group before it is free, and the group goes on to its next round, for
+    /// which it calls again, within one settling. However many rounds there are, then: none when it stays free.
     async fn settle(&self) {
-        for _ in 0..4 {
+        let mut idle = 0;
+        while idle < 2 {
             settle().await;
-            while self.lane.helpers().free() == 0 {
-                tokio::task::yield_now().await;
-            }
+            idle = if self.lane.helpers().free() == 0 { 0 } else { idle + 1 };
         }
     }
 }

@@ -5,7 +5,7 @@ import urllib.request
 
 import openai
 import pytest
-from openai import AsyncOpenAI
+from openai import APIError, AsyncOpenAI
 
 MODEL = "demo"
 MESSAGES = [{"role": "user", "content": "Why do streams break?"}]
@@ -111,15 +111,14 @@ def test_an_unknown_route_raises_not_found(client):
 
 
 def test_a_stopped_answer_does_not_look_complete(server, client):
-    with client.chat.completions.with_streaming_response.create(
+    raw = client.chat.completions.with_raw_response.create(
         model=MODEL, messages=MESSAGES, extra_query={"rate": "20"}, stream=True
-    ) as response:
-        lines = response.iter_lines()
-        seen = [next(lines)]
-        stop = urllib.request.Request(server.url + response.headers["content-location"] + "?action=stop", method="POST")
-        with urllib.request.urlopen(stop, timeout=30) as stopped:
-            assert stopped.status == 202
-        seen += lines
-    chunks = [json.loads(data) for data in data_lines("\n".join(seen))]
-    assert chunks, "something was said before the stop"
-    assert all(chunk["choices"][0]["finish_reason"] is None for chunk in chunks)
+    )
+    chunks = raw.parse()
+    assert next(chunks).choices[0].finish_reason is None
+    stop = urllib.request.Request(server.url + raw.headers["content-location"] + "?action=stop", method="POST")
+    with urllib.request.urlopen(stop, timeout=30) as stopped:
+        assert stopped.status == 202
+    with pytest.raises(APIError) as error:
+        assert all(chunk.choices[0].finish_reason is None for chunk in chunks)
+    assert error.value.code == "stopped"

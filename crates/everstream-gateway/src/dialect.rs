@@ -7,7 +7,7 @@ mod openai_chat;
 use bytes::Bytes;
 use everstream_codec::Split;
 use everstream_hub::End;
-use everstream_log::CloseReason;
+use everstream_log::{CloseReason, Closure};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{CloseDetail, OutcomeCode};
@@ -51,9 +51,7 @@ impl Dialect {
     #[must_use]
     pub fn error_event(self, end: &End) -> Option<Bytes> {
         let detail = match end {
-            End::Closed(closure) if matches!(closure.reason, CloseReason::Completed | CloseReason::Stopped) => {
-                return None;
-            }
+            End::Closed(Closure { reason: CloseReason::Completed, .. }) => return None,
             End::Closed(closure) => CloseDetail::of(closure),
             End::Deleted => CloseDetail::new(OutcomeCode::StreamDeleted, "the answer was deleted"),
             End::Expired => CloseDetail::new(OutcomeCode::StreamExpired, "the answer has expired"),

@@ -48,6 +48,8 @@ codes! {
     EventTooLarge = "event_too_large";
     /// The stream holds as many bytes as it may.
     StreamFull = "stream_full";
+    /// Somebody stopped it. Only within a dialect: the close says so by its reason.
+    Stopped = "stopped";
     /// Everybody disconnected, and the ask was to be cancelled then.
     Disconnected = "disconnected";
     /// The answer was stopped by its key before it was asked for.
@@ -115,8 +117,11 @@ impl CloseDetail {
     /// Reads a close's detail; whatever it is, there is something to tell.
     #[must_use]
     pub fn of(closure: &Closure) -> Self {
-        serde_json::from_slice(&closure.detail).unwrap_or_else(|_| {
-            Self::new(OutcomeCode::Internal, format!("the answer ended as {}", closure.reason.as_str()))
+        serde_json::from_slice(&closure.detail).unwrap_or_else(|_| match closure.reason {
+            CloseReason::Stopped => {
+                Self::new(OutcomeCode::Stopped, "the answer was stopped; what is there is a part of it")
+            }
+            reason => Self::new(OutcomeCode::Internal, format!("the answer ended as {}", reason.as_str())),
         })
     }
 

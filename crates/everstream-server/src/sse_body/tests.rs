@@ -264,10 +264,10 @@ async fn a_dialect_carries_the_events_and_single_comment_lines_and_nothing_else(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dialect_ends_cleanly_only_when_the_answer_is_whole_or_was_stopped() {
+async fn a_dialect_ends_cleanly_only_when_the_answer_is_whole() {
     for (reason, last) in [
         (CloseReason::Completed, "."),
-        (CloseReason::Stopped, "."),
+        (CloseReason::Stopped, "data: {\"error\":{}}\n\n!"),
         (CloseReason::Failed, "data: {\"error\":{}}\n\n!"),
         (CloseReason::Interrupted, "data: {\"error\":{}}\n\n!"),
     ] {

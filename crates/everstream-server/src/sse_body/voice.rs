@@ -316,9 +316,7 @@ where
 
     fn ending(&mut self, end: &End, _tail: EventId) -> Ending {
         match end {
-            End::Closed(Closure { reason: CloseReason::Completed | CloseReason::Stopped, .. }) => {
-                Ending { last_frame: None, is_clean: true }
-            }
+            End::Closed(Closure { reason: CloseReason::Completed, .. }) => Ending { last_frame: None, is_clean: true },
             End::Closed(_) | End::Deleted | End::Expired => {
                 Ending { last_frame: (self.error_frame)(end), is_clean: false }
             }

@@ -204,6 +204,24 @@ fn a_question_first_and_an_event_source_second() {
 }
 
 #[test]
+fn a_stopped_answer_is_not_passed_off_as_the_whole() {
+    for (path, told) in [("/up/v1/chat/completions", Some("stopped")), ("/up/answers", None)] {
+        let rig = Rig::new();
+        let mut http = rig.server.connect();
+        http.send(post(path, "", QUESTION));
+        let mut call = rig.upstream.call();
+        call.begin_events();
+        call.event("{\"n\":1}");
+        let mut sse = RawSse::read(http);
+        sse.next_event();
+        rig.exchange(post(&format!("{}?action=stop", place(&sse)), "", "")).expect_status(202);
+        let (events, ending) = sse.rest();
+        let codes: Vec<_> = events.iter().map(|event| event.json()["error"]["code"].clone()).collect();
+        assert_eq!((codes.iter().map(|code| code.as_str()).next(), ending), (told.map(Some), Ending::Cut), "{path}");
+    }
+}
+
+#[test]
 fn a_stop_by_key_before_the_ask_refuses_it() {
     let rig = Rig::new();
     let stop = || rig.exchange(post("/v1/stream/asks?action=stop&idempotency_key=k%201", "", "any body"));

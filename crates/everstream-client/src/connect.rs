@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
@@ -54,6 +54,23 @@ pub(crate) async fn connect(request: RequestBuilder, head_timeout: Duration) -> 
 pub(crate) fn unreachable(error: reqwest::Error) -> Error {
     let place = error.url().map(|url| format!("cannot reach {}", url.origin().ascii_serialization()));
     Error::new(ErrorKind::Unreachable, place.unwrap_or_else(|| "cannot reach the server".to_owned())).caused_by(error)
+}
+
+/// Why a 200 says nothing about what was sent to `asked`: a redirect was followed on the way, and all but 307 and 308 make
+/// a `GET` without a body of a `POST`. Every other success only a `POST` is answered with.
+pub(crate) fn redirected(response: &Response, asked: &Url) -> Option<Error> {
+    let reached = response.url();
+    if response.status() != StatusCode::OK || without_fragment(reached) == without_fragment(asked) {
+        return None;
+    }
+    let context =
+        format!("a redirect leads from {asked} to {reached}, and what was sent may be lost on it; send it there");
+    Some(Error::new(ErrorKind::UnexpectedAnswer, context))
+}
+
+/// A fragment is never sent.
+fn without_fragment(url: &Url) -> &str {
+    url.as_str().split('#').next().unwrap_or_default()
 }
 
 /// A response of an unwelcome status as an error, with what it says for people.

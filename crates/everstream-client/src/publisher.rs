@@ -7,7 +7,7 @@ use reqwest::{Body, Client, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::connect::{refusal, unreachable};
+use crate::connect::{redirected, refusal, unreachable};
 use crate::end::CloseReason;
 use crate::error::{Error, ErrorKind};
 use crate::request::parse_url;
@@ -87,13 +87,14 @@ impl Publisher {
     /// Appends `body`, all of it or nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreachable`], after which it may have been stored or not; [`ErrorKind::Refused`].
+    /// [`ErrorKind::Unreachable`] and [`ErrorKind::UnexpectedAnswer`] (a redirect), after which it may have been stored or
+    /// not; [`ErrorKind::Refused`].
     ///
     /// # Cancel safety
     /// It may have been stored or not.
     pub async fn append(&self, content_type: &str, body: impl Into<Bytes>) -> Result<(), Error> {
         let request = self.request(self.http.post(self.url.clone())).header(CONTENT_TYPE, content_type);
-        accepted(request.body(body.into())).await.map(drop)
+        taken(request.body(body.into())).await.map(drop)
     }
 
     /// Appends each complete event or line of `chunks` as it comes, visible at once. `chunks` is pulled only as fast
@@ -114,7 +115,7 @@ impl Publisher {
         let request = self.request(self.http.post(self.url.clone())).header(CONTENT_TYPE, content_type);
         let request =
             request.header("everstream-append", "streaming").body(Body::wrap_stream(chunks.map_err(SourceFailed::new)));
-        let response = accepted(request).await.map_err(|error| SourceFailed::find(&error).unwrap_or(error))?;
+        let response = taken(request).await.map_err(|error| SourceFailed::find(&error).unwrap_or(error))?;
         response.json().await.map_err(|error| {
             Error::new(ErrorKind::UnexpectedAnswer, "the answer to the append cannot be read").caused_by(error)
         })
@@ -123,27 +124,27 @@ impl Publisher {
     /// Closes the stream for good.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreachable`], [`ErrorKind::Refused`].
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Refused`], [`ErrorKind::UnexpectedAnswer`] (a redirect).
     ///
     /// # Cancel safety
     /// It may be closed or not; closing again is safe.
     pub async fn close(&self, reason: &CloseReason) -> Result<(), Error> {
         let request = self.request(self.http.post(self.url.clone()));
         let request = request.header("stream-closed", "true").header("stream-close-reason", reason.as_str());
-        accepted(request).await.map(drop)
+        taken(request).await.map(drop)
     }
 
     /// Stops the stream and what writes it: it is closed as `stopped`, unless it has ended already.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreachable`], [`ErrorKind::Refused`].
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Refused`], [`ErrorKind::UnexpectedAnswer`] (a redirect).
     ///
     /// # Cancel safety
     /// It may be stopped or not; stopping again is safe.
     pub async fn stop(&self) -> Result<(), Error> {
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("action", "stop");
-        accepted(self.request(self.http.post(url))).await.map(drop)
+        taken(self.request(self.http.post(url))).await.map(drop)
     }
 
     fn request(&self, request: RequestBuilder) -> RequestBuilder {
@@ -154,6 +155,19 @@ impl Publisher {
 async fn accepted(request: RequestBuilder) -> Result<Response, Error> {
     let response = request.send().await.map_err(unreachable)?;
     if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+}
+
+/// The answer to a `POST` that reached the stream as one.
+async fn taken(request: RequestBuilder) -> Result<Response, Error> {
+    let (http, request) = request.build_split();
+    let request = request.map_err(unreachable)?;
+    let asked = request.url().clone();
+    let response = http.execute(request).await.map_err(unreachable)?;
+    match redirected(&response, &asked) {
+        Some(error) => Err(error),
+        None if response.status().is_success() => Ok(response),
+        None => Err(refusal(response).await),
+    }
 }
 
 /// The caller's own error on its way through the HTTP client.

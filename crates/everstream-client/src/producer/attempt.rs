@@ -8,7 +8,7 @@ use reqwest::{Client, Response, Url};
 use super::ProducerOptions;
 use super::batch::Batch;
 use super::pipeline::Reply;
-use crate::connect::{refusal, unreachable};
+use crate::connect::{redirected, refusal, unreachable};
 use crate::error::{Error, ErrorKind};
 use crate::reconnect::Disconnect;
 
@@ -82,11 +82,11 @@ impl Attempts {
         }
         let request = request.body(batch.body.clone());
         let closes_only = batch.body.is_empty();
-        let limit = self.answer_timeout;
+        let (limit, url) = (self.answer_timeout, self.url.clone());
         async move {
             let answered = tokio::time::timeout(limit, async {
                 let response = request.send().await.map_err(unreachable)?;
-                Ok::<_, Error>(judge(response, closes_only).await)
+                Ok::<_, Error>(judge(response, &url, closes_only).await)
             });
             let (verdict, next_offset, error) = match answered.await {
                 Ok(Ok(judged)) => judged,
@@ -111,9 +111,14 @@ const fn later(how: Disconnect) -> Verdict {
 }
 
 /// Reads an answer as clause 5.2.1 of the protocol states it.
-async fn judge(response: Response, closes_only: bool) -> (Verdict, Option<String>, Option<Error>) {
+async fn judge(response: Response, asked: &Url, closes_only: bool) -> (Verdict, Option<String>, Option<Error>) {
     let status = response.status().as_u16();
     let headers = response.headers();
+    if !headers.contains_key("producer-seq")
+        && let Some(error) = redirected(&response, asked)
+    {
+        return (Verdict::Never, None, Some(error));
+    }
     let next_offset = text(headers, "stream-next-offset").map(ToOwned::to_owned);
     let number = |name| text(headers, name).and_then(|text| text.parse::<u64>().ok());
     let is_closed = text(headers, "stream-closed").is_some_and(|text| text.eq_ignore_ascii_case("true"));

@@ -134,6 +134,22 @@ async fn what_cannot_get_better_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn a_read_at_the_end_of_a_redirect_acknowledges_nothing() {
+    let read = "content-type: application/json\r\nstream-next-offset: 0_0\r\n";
+    for status in ["301 Moved Permanently", "302 Found", "303 See Other"] {
+        let there = ScriptedServer::start(vec![vec![Act::answer("200 OK", read, "[]")]]);
+        let location = format!("location: {}\r\n", there.url("/v1/stream/s"));
+        let here = ScriptedServer::start(vec![vec![Act::answer(status, &location, "")]]);
+        let mut producer = producer(&here);
+        producer.append("1").await.unwrap();
+        let error = producer.close(&CloseReason::Completed).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer);
+        assert!(error.to_string().contains(&there.url("/v1/stream/s")), "{error}");
+        assert_eq!(there.requests()[0].target(), "GET /v1/stream/s");
+    }
+}
+
+#[tokio::test]
 async fn an_ended_epoch_is_claimed_if_that_is_wanted() {
     let fenced = refused("403 Forbidden", "producer-epoch: 4\r\n");
     let server = ScriptedServer::start(vec![fenced, stored(0)]);

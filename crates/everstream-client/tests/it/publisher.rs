@@ -1,4 +1,4 @@
-use everstream_client::{CloseReason, Created, ErrorKind, HeaderMap, Publisher};
+use everstream_client::{CloseReason, Created, Error, ErrorKind, HeaderMap, Publisher};
 use everstream_testkit::{Act, ScriptedServer};
 use futures_util::stream;
 
@@ -77,4 +77,43 @@ async fn an_error_of_the_source_is_told_as_such() {
     let chunks = stream::iter([Ok("data: a\n\n"), Err(std::io::Error::other("line 2 is not UTF-8"))]);
     let error = publisher(&server).append_streaming("text/event-stream", chunks).await.unwrap_err();
     assert_eq!((error.kind(), error.report().as_str()), (ErrorKind::Source, "line 2 is not UTF-8"));
+}
+
+/// A server that sends everybody elsewhere, where a stream is read.
+fn moved(status: &str) -> (ScriptedServer, ScriptedServer) {
+    let read = "content-type: text/event-stream\r\nstream-next-offset: 0_0\r\n";
+    let there = ScriptedServer::start(vec![vec![Act::answer("200 OK", read, "")]]);
+    let location = format!("location: {}\r\n", there.url("/v1/stream/s"));
+    (ScriptedServer::start(vec![vec![Act::answer(status, &location, "")]]), there)
+}
+
+#[tokio::test]
+async fn what_a_redirect_turned_into_a_get_was_not_sent() {
+    for status in ["301 Moved Permanently", "302 Found", "303 See Other"] {
+        let check = |result: Result<(), Error>, there: &ScriptedServer| {
+            assert_eq!(there.requests()[0].target().split('?').next(), Some("GET /v1/stream/s"));
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer);
+            assert!(error.to_string().contains(&there.url("/v1/stream/s")), "{error}");
+        };
+        let (here, there) = moved(status);
+        check(publisher(&here).append("text/event-stream", "data: a\n\n").await, &there);
+        let (here, there) = moved(status);
+        check(publisher(&here).close(&CloseReason::Completed).await, &there);
+        let (here, there) = moved(status);
+        check(publisher(&here).stop().await, &there);
+        let (here, there) = moved(status);
+        let chunks = stream::iter([Ok::<_, std::io::Error>("data: a\n\n")]);
+        check(publisher(&here).append_streaming("text/event-stream", chunks).await.map(drop), &there);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_that_keeps_what_is_sent_is_followed() {
+    let there = ScriptedServer::start(vec![vec![Act::answer("204 No Content", "", "")]]);
+    let location = format!("location: {}\r\n", there.url("/v1/stream/s"));
+    let here = ScriptedServer::start(vec![vec![Act::answer("307 Temporary Redirect", &location, "")]]);
+    publisher(&here).append("text/plain", "a").await.unwrap();
+    let requests = there.requests();
+    assert_eq!((requests[0].target(), requests[0].body.as_slice()), ("POST /v1/stream/s", b"a".as_slice()));
 }

@@ -50,19 +50,23 @@ pub enum CloseReason {
 }
 
 impl Close {
-    /// Reads an event as a close: `event: close` with the id of an end or, as simple streams have it, with the data
-    /// `close`. An event that a publisher merely named `close` is neither.
-    pub(crate) fn of(event: &Event<'static>) -> Option<Self> {
-        if event.event_type != "close" {
+    /// Reads an event as a close. An end that is in the log has the id of an end. One that is not, since the log is gone
+    /// or simple streams have no ids, has no id of its own: an event that a publisher merely named `close` has one.
+    pub(crate) fn of(event: &Event<'static>, has_own_id: bool) -> Option<Self> {
+        let is_end = event.id.ends_with("-end");
+        if event.event_type != "close" || (has_own_id && !is_end) {
             return None;
         }
-        let (reason, detail) = if event.id.ends_with("-end") {
-            let close: Value = serde_json::from_str(&event.data).ok()?;
-            (CloseReason::parse(close.get("reason")?.as_str()?), close.get("detail").map(detail).unwrap_or_default())
-        } else if event.data == "close" {
-            (CloseReason::Completed, String::new())
-        } else {
-            return None;
+        let (reason, detail) = match event.data.as_ref() {
+            "close" if !has_own_id => (CloseReason::Completed, String::new()),
+            _ => {
+                let close: Value = serde_json::from_str(&event.data).ok()?;
+                let reason = CloseReason::parse(close.get("reason")?.as_str()?);
+                if !is_end && !matches!(reason, CloseReason::Deleted | CloseReason::Expired) {
+                    return None;
+                }
+                (reason, close.get("detail").map(detail).unwrap_or_default())
+            }
         };
         Some(Self { reason, detail, event: event.clone() })
     }

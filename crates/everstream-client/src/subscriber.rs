@@ -79,6 +79,8 @@ pub struct Subscriber {
     request: Request,
     options: SubscribeOptions,
     decoder: Decoder,
+    /// The last event id before the item to come: an event that has another one has an id of its own.
+    id_before: String,
     /// What has arrived and is not decoded yet.
     chunk: Bytes,
     reconnect: Reconnect,
@@ -112,7 +114,8 @@ impl Subscriber {
     pub fn new(http: Client, request: Request, options: SubscribeOptions) -> Self {
         let decoder = Decoder::resuming(Limits::with_event_bytes_max(options.event_bytes_max), &options.last_event_id);
         let reconnect = Reconnect::new(options.reconnect.clone());
-        Self { http, request, options, decoder, chunk: Bytes::new(), reconnect, phase: Phase::Idle }
+        let id_before = options.last_event_id.clone();
+        Self { http, request, options, decoder, id_before, chunk: Bytes::new(), reconnect, phase: Phase::Idle }
     }
 
     /// The id that the next connection presents.
@@ -165,12 +168,17 @@ impl Subscriber {
             self.reconnect.progressed();
             match item {
                 Item::Event(event) => {
-                    return Some(match Close::of(&event) {
+                    let has_own_id = event.id != self.id_before;
+                    event.id.as_ref().clone_into(&mut self.id_before);
+                    return Some(match Close::of(&event, has_own_id) {
                         Some(close) => self.end(End::Closed(close)),
                         None => Notice::Event(event),
                     });
                 }
-                Item::LastEventId(id) => return Some(Notice::LastEventId(id.into_owned())),
+                Item::LastEventId(id) => {
+                    id.as_ref().clone_into(&mut self.id_before);
+                    return Some(Notice::LastEventId(id.into_owned()));
+                }
                 Item::Comment(text) => return Some(Notice::Comment(text.into_owned())),
                 Item::ReconnectionTime(time) => self.reconnect.set_reconnection_time(time),
                 _ => {}

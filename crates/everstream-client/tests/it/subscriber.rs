@@ -195,6 +195,31 @@ async fn an_event_that_a_publisher_named_close_does_not_end_it() {
 }
 
 #[tokio::test]
+async fn an_event_named_close_that_has_an_id_of_its_own_does_not_end_it() {
+    let gone = r#"{"reason":"deleted","detail":null,"next":"e-0"}"#;
+    let body = format!("id: e-1\nevent: close\ndata: close\n\nid: e-2\nevent: close\ndata: {gone}\n\n{CLOSE}");
+    let server = ScriptedServer::start(vec![vec![Act::stream(&body)]]);
+    let heard = follow_get(&server).await;
+    assert_eq!(
+        heard,
+        format!("opened\nclose \"close\" id=\"e-1\"\nclose {gone:?} id=\"e-2\"\nclosed: completed \"\"\n")
+    );
+}
+
+#[tokio::test]
+async fn the_close_of_a_stream_that_is_gone_ends_it_although_it_has_no_id() {
+    for (before, heard_before) in
+        [("id: e-0\n\n", "last event id \"e-0\"\n"), ("id: e-1\ndata: a\n\n", "message \"a\" id=\"e-1\"\n"), ("", "")]
+    {
+        for reason in ["deleted", "expired"] {
+            let close = format!("event: close\ndata: {{\"reason\":\"{reason}\",\"detail\":null,\"next\":\"e-1\"}}\n\n");
+            let server = ScriptedServer::start(vec![vec![Act::stream(&format!("{before}{close}"))]]);
+            assert_eq!(follow_get(&server).await, format!("opened\n{heard_before}closed: {reason} \"\"\n"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn dropping_its_future_loses_nothing() {
     let server = ScriptedServer::start(vec![
         vec![Act::stream("retry: 1\nid: 1\ndata: a\n\nid: 2\ndata: b\n\n")],

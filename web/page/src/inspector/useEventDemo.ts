@@ -26,7 +26,7 @@ export function useEventDemo(journal: Journal): EventDemo {
     const url = `/event?${new URLSearchParams({ ...query }).toString()}`
     connection = new Connection(url, {
       eventTypes: ['message', 'close'],
-      lastEventType: 'close',
+      isLast: (event) => event.type === 'close',
       onEvent: (event) => journal.addEvent(event),
       onState: (next) => {
         state.value = next

@@ -33,6 +33,20 @@ describe('a chat answer', () => {
     expect(read([token('old'), reset, token('new')]).text).toBe('new')
   })
 
+  it.each([
+    { type: 'close', data: { reason: 'completed' } },
+    { type: 'close', data: 'close' },
+    { type: 'reset', data: { reason: 'the game is over' } },
+  ])('goes on after an event that a publisher named $type: $data', ({ type, data }) => {
+    const published = { ...event(data, type), id: 'k-2' }
+    expect(read([token('a'), published, token('b')])).toMatchObject({ text: 'ab', ending: null, otherEvents: 1 })
+  })
+
+  it.each(['deleted', 'expired'])('has ended when its stream is %s, which has no id of its own', (reason) => {
+    const gone = { ...event({ reason, detail: null, next: 'k-1' }, 'close'), id: 'k-1' }
+    expect(read([token('a'), gone]).ending).toEqual({ reason, detail: '' })
+  })
+
   it('knows that its beginning is missing when the reset says trimmed', () => {
     const reset = event({ reason: 'trimmed' }, 'reset')
     expect(read([reset, token('rest')])).toMatchObject({ text: 'rest', isPartial: true })

@@ -1,6 +1,6 @@
 import { isObject, parseJson } from '../base/json'
 import { parseEnding, type Ending } from './ending'
-import type { StreamEvent } from './event'
+import { isEnd, isReset, type StreamEvent } from './event'
 
 /** A chat answer, rebuilt from the events of its stream. */
 export interface Answer {
@@ -20,14 +20,9 @@ export const NO_ANSWER: Answer = { text: '', seams: [], error: '', isPartial: fa
 
 /** The next answer after one event. Pure, and the same for live and replayed events. */
 export function readEvent(answer: Answer, event: StreamEvent): Answer {
-  switch (event.type) {
-    case 'close':
-      return { ...answer, ending: parseEnding(event.data) }
-    case 'reset':
-      return restart(event.data)
-    default:
-      return readChunk(answer, event.data)
-  }
+  if (isEnd(event)) return { ...answer, ending: parseEnding(event.data) }
+  if (isReset(event)) return restart(event.data)
+  return readChunk(answer, event.data)
 }
 
 /** Marks that the connection was lost and taken up again here. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Problem } from '../base/problem'
 import { Connection, DROP_PAUSE_MS, type ConnectionState } from './connection'
-import type { StreamEvent } from './event'
+import { isEnd, type StreamEvent } from './event'
 
 /** An EventSource whose server is the test. */
 class FakeSource extends EventTarget {
@@ -47,7 +47,7 @@ function start(explain: () => Promise<Problem | null> = () => Promise.resolve(nu
   const states: ConnectionState[] = []
   const options = {
     eventTypes: ['message', 'error', 'close'],
-    lastEventType: 'close',
+    isLast: isEnd,
     onEvent: (event: StreamEvent) => events.push(event),
     onState: (state: ConnectionState) => states.push(state),
   }
@@ -95,6 +95,15 @@ describe('a connection', () => {
     await vi.runAllTimersAsync()
     expect(sources).toHaveLength(1)
     expect(connection.state).toMatchObject({ phase: 'closed', lastEventId: 'k-1-end' })
+  })
+
+  it('goes on after an event that a publisher named close', () => {
+    const { newest, connection, events } = start()
+    newest().open()
+    newest().send('close', 'k-1')
+    newest().send('message', 'k-2')
+    expect(events).toHaveLength(2)
+    expect(connection.state.phase).toBe('open')
   })
 
   it('leaves a cut to EventSource and counts the resume', () => {

@@ -15,8 +15,8 @@ export interface ConnectionState {
 export interface ConnectionOptions {
   /** Event names to hear. EventSource hands over only the names somebody listens for. */
   eventTypes: readonly string[]
-  /** The event after which the server has said all: the connection closes and stays closed. */
-  lastEventType: string
+  /** Whether the server has said all with this event: the connection closes and stays closed. */
+  isLast: (event: StreamEvent) => boolean
   onEvent: (event: StreamEvent) => void
   onState: (state: ConnectionState) => void
 }
@@ -139,8 +139,9 @@ export class Connection {
   #onEvent(event: MessageEvent<string>): void {
     this.#state = { ...this.#state, lastEventId: event.lastEventId }
     const { type, data, lastEventId: id } = event
-    this.options.onEvent({ type, data, id, at: this.environment.now() })
-    if (type === this.options.lastEventType) this.close()
+    const arrived = { type, data, id, at: this.environment.now() }
+    this.options.onEvent(arrived)
+    if (this.options.isLast(arrived)) this.close()
   }
 
   #onError(source: EventSource): void {

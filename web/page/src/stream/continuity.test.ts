@@ -5,7 +5,7 @@ function see(...ids: string[]) {
   return ids
     .map((id) => {
       const type = id.endsWith('-end') ? 'close' : id === 'reset' ? 'reset' : 'message'
-      return { id: id === 'reset' ? 'k3v9-9' : id, type, data: '', at: 0 }
+      return { id: id === 'reset' ? 'k3v9-9' : id, type, data: '{"reason":"epoch_changed"}', at: 0 }
     })
     .reduce(follow, NOTHING_SEEN)
 }

@@ -1,4 +1,4 @@
-import type { StreamEvent } from './event'
+import { isReset, type StreamEvent } from './event'
 import { parseEventId, type EventId } from './eventId'
 
 /**
@@ -18,7 +18,7 @@ export const NOTHING_SEEN: Continuity = { records: 0, lost: 0, repeated: 0, last
 
 export function follow(before: Continuity, event: StreamEvent): Continuity {
   // A reset is the server's own word that the history starts over; it carries no id.
-  if (event.type === 'reset') return { ...before, expected: null }
+  if (isReset(event)) return { ...before, expected: null }
   const id = parseEventId(event.id)
   if (!id) return { ...before, records: before.records + 1, lastEventId: event.id }
   return id.isEnd ? followEnd(before, event, id) : followRecord(before, event, id)

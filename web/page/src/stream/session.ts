@@ -1,7 +1,7 @@
 import { Connection, type ConnectionState, type Environment } from './connection'
 import { NO_ANSWER, addSeam, readEvent, type Answer } from './answer'
 import { NOTHING_SEEN, follow, type Continuity } from './continuity'
-import type { StreamEvent } from './event'
+import { isEnd, type StreamEvent } from './event'
 import { parseEventId } from './eventId'
 import { describeChange, type Journal } from './journal'
 import { streamUrl } from './route'
@@ -31,7 +31,7 @@ export class Session {
   ) {
     const options = {
       eventTypes: EVENT_TYPES,
-      lastEventType: 'close',
+      isLast: isEnd,
       onEvent: (event: StreamEvent) => this.#onEvent(event),
       onState: (state: ConnectionState) => this.#onState(state),
     }

@@ -97,6 +97,12 @@ impl Splitter {
         first.map(Ok).or_else(|| self.rejected.take().map(|rejected| Err(*rejected)))
     }
 
+    /// Whether a stream that ended here would end within an event: a field of it has come, or half a line.
+    #[must_use]
+    pub fn is_within_event(&self) -> bool {
+        self.block.has_begun(self.scanner.unfinished())
+    }
+
     /// The stream has ended.
     ///
     /// # Errors

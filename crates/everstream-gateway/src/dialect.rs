@@ -5,7 +5,7 @@
 mod openai_chat;
 
 use bytes::Bytes;
-use everstream_codec::Split;
+use everstream_codec::{Split, Splitter};
 use everstream_hub::End;
 use everstream_log::{CloseReason, Closure};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub enum Dialect {
     /// OpenAI Chat Completions: chunks without names, `data: [DONE]` at the end, errors as `data: {"error":…}`.
     #[serde(rename = "openai-chat")]
     OpenAiChat,
-    /// Any other event stream: whole when the response ends cleanly, without an error event of its own.
+    /// Any other event stream: whole when the response ends cleanly behind a whole event, without an error event of its own.
     #[serde(rename = "sse")]
     Sse,
 }
@@ -144,11 +144,12 @@ impl AnswerReader {
         }
     }
 
-    /// Whether the answer is whole, now that the response has ended cleanly.
-    pub(crate) const fn is_whole_at_end(&self) -> bool {
+    /// Whether the answer is whole, now that the response has ended cleanly behind what `splitter` took. Where nothing else
+    /// says so, half an event says that it is not, whatever the framing of the response claims.
+    pub(crate) fn is_whole_at_end(&self, splitter: &Splitter) -> bool {
         match self.dialect {
             Dialect::OpenAiChat => self.openai_chat.has_finish_reason(),
-            Dialect::Sse => true,
+            Dialect::Sse => !splitter.is_within_event(),
         }
     }
 }

@@ -82,6 +82,11 @@ impl Block {
         Err(Rejected::new(RejectedKind::TooLarge { limit }, self.lines + 1, line))
     }
 
+    /// Whether an event has begun, with `unfinished` as its last line.
+    pub(super) fn has_begun(&self, unfinished: &[u8]) -> bool {
+        !self.stored.is_empty() || !matches!(line::read(unfinished), Line::Blank | Line::Comment(_))
+    }
+
     /// The stream ends here, with `unfinished` as its last line.
     pub(super) fn finish(self, unfinished: &[u8]) -> Result<(), Rejected> {
         let kind = RejectedKind::Incomplete;

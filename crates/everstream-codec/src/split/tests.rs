@@ -70,6 +70,28 @@ fn the_line_feed_of_a_crlf_is_no_blank_line() {
 }
 
 #[test]
+fn an_event_has_begun_with_its_first_field_until_its_blank_line() {
+    for (input, has_begun) in [
+        ("", false),
+        ("data: a\n\n", false),
+        ("data: a\r\r", false),
+        ("data: a\n\n:c", false),
+        (":c\nid: 1\nretry: 2\n", false),
+        ("d", true),
+        ("data: a", true),
+        ("data: a\n", true),
+        ("event: a\r\n", true),
+        ("data: a\n\ndata: b\n:c\n", true),
+    ] {
+        for source in [Source::Publisher, Source::Upstream] {
+            let mut splitter = Splitter::new(Limits::default(), source);
+            splitter.push(input.as_bytes());
+            assert_eq!(splitter.is_within_event(), has_begun, "{input:?}");
+        }
+    }
+}
+
+#[test]
 fn id_retry_and_comments_are_not_stored() {
     check_both(
         ": hi\nid: 7\nretry: 1\ndata: x\n:x\nid\n\n:only\n\n\n",

@@ -104,9 +104,11 @@ impl Intake {
     /// When it ended before it was whole.
     pub(crate) fn end(&self) -> Result<Close, CloseDetail> {
         let (verdict, is_whole) = match self {
-            Self::Events { reader, .. } => (None, reader.is_whole_at_end()),
+            Self::Events { splitter, reader } => (None, reader.is_whole_at_end(splitter)),
             Self::Bytes { judge: None, .. } => (None, true),
-            Self::Bytes { judge: Some(judge), .. } => (judge.verdict.clone(), judge.reader.is_whole_at_end()),
+            Self::Bytes { judge: Some(judge), .. } => {
+                (judge.verdict.clone(), judge.reader.is_whole_at_end(&judge.splitter))
+            }
         };
         let whole = || is_whole.then(|| Close::because(CloseReason::Completed));
         verdict

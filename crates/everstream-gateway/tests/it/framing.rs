@@ -4,7 +4,7 @@ use everstream_gateway::{Dialect, DialectChoice, ErrorKind};
 use everstream_log::CloseReason;
 use everstream_testkit::UpstreamCall;
 
-use crate::rig::{Rig, join, read, streaming};
+use crate::rig::{Rig, join, read, streaming, told};
 
 const EVENTS: &str = "id: E-1\ndata: {\"content\":\"Grüße 🙂\"}\n\nid: E-2\nevent: x\ndata: two\ndata: lines\n\n";
 
@@ -52,9 +52,43 @@ async fn what_an_upstream_writes_cannot_become_a_line_of_ours() {
     check(|call| {
         call.chunk("\u{feff}id: E-9\nretry: 1\n: comment\ndata: {\"content\":\"Grüße 🙂\"}\nid: x\n\n");
         call.chunk("id: only\n\nretry: 5\n\n:\n\nevent: unfinished-without-data\n\n");
-        call.chunk("event: x\ndata: two\ndata: lines\n\ndata: never ended\n");
+        call.chunk("event: x\ndata: two\ndata: lines\n\n: never ended");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_event_stream_that_ends_within_an_event_is_a_cut_however_clean_its_framing() {
+    let plain = "content-type: text/event-stream";
+    for rest in ["data: never ended\n", "data: half a li", "event: note\r\n", "eve", "data: a\r\ndata"] {
+        let body = format!("data: whole\n\n{rest}");
+        let heads: [&[&str]; 2] = [&[plain, &format!("content-length: {}", body.len())], &[plain, "connection: close"]];
+        for head in heads {
+            let rig = Rig::mounted(|mount| mount.dialect = DialectChoice::Fixed(Dialect::Sse));
+            let answer = rig.play(|mut call| {
+                call.head(200, head);
+                call.raw(&body);
+                call.cut();
+            });
+            let (text, closure) = read(streaming(answer.await)).await;
+            assert_eq!(text, "id: E-1\ndata: whole\n\n");
+            let (reason, code, status, _) = told(&closure);
+            assert_eq!((reason, code, status), (CloseReason::Failed, "upstream_cut", Some(200)), "{rest:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_part_of_an_event_may_stand_unfinished_at_the_end() {
+    for rest in ["", "\n", ": bye", "id: 7\n", "retry: 5\n: bye\n"] {
+        let rig = Rig::mounted(|mount| mount.dialect = DialectChoice::Fixed(Dialect::Sse));
+        let answer = rig.play(|mut call| {
+            call.begin_events();
+            call.chunk(format!("data: whole\n\n{rest}\n"));
+            call.end();
+        });
+        assert_eq!(read(streaming(answer.await)).await.1.reason, CloseReason::Completed, "{rest:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

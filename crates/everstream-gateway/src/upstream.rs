@@ -154,6 +154,7 @@ impl Upstream {
             answer.as_mut().poll(cx)
         });
         let (head, incoming) = answered.await.map_err(Failure::before_the_head)?.into_parts();
+        answer::check(&head)?;
         let body = match connection {
             Some(connection) if answer::is_event_stream(&head) && handle.is_written() && handle.is_at_body() => {
                 AnswerBody::Own(OwnBody::new(&head, &incoming, connection.into_parts().io, place))

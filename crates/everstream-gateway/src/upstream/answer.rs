@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, response};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -169,6 +169,24 @@ impl UpstreamAnswer {
             }
         }))
     }
+}
+
+/// Whether what follows `head` is an answer that can be read or passed on.
+///
+/// # Errors
+/// It is 101, after which there is no answer, and which nobody but us must see; or its bytes are in a transfer coding
+/// besides chunks, which was not asked for and which a caller could not tell.
+pub(super) fn check(head: &response::Parts) -> Result<(), Failure> {
+    if head.status.is_informational() {
+        return Err(Failure::unasked("the upstream switched to another protocol, which nobody had asked for"));
+    }
+    let lists =
+        head.headers.get_all(TRANSFER_ENCODING).iter().flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    let mut codings = lists.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
+    if codings.any(|name| !name.eq_ignore_ascii_case(b"chunked") && !name.eq_ignore_ascii_case(b"identity")) {
+        return Err(Failure::unasked("the upstream answered in a transfer coding that nobody had asked for"));
+    }
+    Ok(())
 }
 
 /// Whether the body of `head` is an event stream whose events can be read.

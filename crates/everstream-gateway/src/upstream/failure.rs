@@ -25,6 +25,11 @@ impl Failure {
         Self::new(OutcomeCode::UpstreamUnreachable, message).because(cause)
     }
 
+    /// The upstream's answer is none to what it was asked.
+    pub(super) const fn unasked(message: &'static str) -> Self {
+        Self::new(OutcomeCode::UpstreamUnreachable, message)
+    }
+
     pub(super) fn within_the_body(cause: impl Into<BoxError>) -> Self {
         Self::new(OutcomeCode::UpstreamCut, "the upstream broke off its answer").because(cause)
     }

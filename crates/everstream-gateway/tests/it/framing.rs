@@ -121,6 +121,32 @@ async fn an_interim_head_is_not_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_switch_of_protocols_is_no_answer() {
+    let rig = Rig::new();
+    let switch = |mut call: UpstreamCall| {
+        call.head(101, &["upgrade: chat", "connection: upgrade", "content-type: text/event-stream"]);
+        call.raw("data: [DONE]\n\n");
+    };
+    assert_eq!(rig.play(switch).await.unwrap_err().kind(), ErrorKind::UpstreamUnreachable);
+    let asking = rig.post("/up/other", "").send();
+    switch(rig.upstream.call());
+    assert_eq!(join(asking).await.unwrap_err().kind(), ErrorKind::UpstreamUnreachable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_coding_that_was_not_asked_for_is_no_answer() {
+    for coding in ["transfer-encoding: gzip, chunked", "transfer-encoding: gzip\r\ntransfer-encoding: chunked"] {
+        let rig = Rig::mounted(|mount| mount.dialect = DialectChoice::Fixed(Dialect::Sse));
+        let answer = rig.play(|mut call| {
+            call.head(200, &["content-type: text/event-stream", coding]);
+            call.chunk(b"\x1f\x8b\x08\0\0\0\0\0\0\xff");
+            call.end();
+        });
+        assert_eq!(answer.await.unwrap_err().kind(), ErrorKind::UpstreamUnreachable, "{coding}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_behind_a_long_head_comes_whole_and_an_endless_head_is_refused() {
     let rig = Rig::new();
     let long = format!("x-long: {}", "x".repeat(100_000));

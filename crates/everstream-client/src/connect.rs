@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
@@ -37,7 +37,10 @@ pub(crate) async fn connect(request: RequestBuilder, head_timeout: Duration) -> 
     let content_type = last_text(response.headers(), &CONTENT_TYPE).map(ToOwned::to_owned);
     let status = response.status().as_u16();
     match judge(status, content_type.as_deref(), last_text(response.headers(), &RETRY_AFTER)) {
-        Judgement::Open => Connection::Open(response),
+        Judgement::Open => match encoded(&response) {
+            Some(error) => Connection::Refused(error),
+            None => Connection::Open(response),
+        },
         Judgement::NoContent => Connection::NoContent,
         Judgement::Busy { retry_after } => Connection::Busy { retry_after, error: refusal(response).await },
         Judgement::Refused => Connection::Refused(refusal(response).await),
@@ -54,6 +57,14 @@ pub(crate) async fn connect(request: RequestBuilder, head_timeout: Duration) -> 
 pub(crate) fn unreachable(error: reqwest::Error) -> Error {
     let place = error.url().map(|url| format!("cannot reach {}", url.origin().ascii_serialization()));
     Error::new(ErrorKind::Unreachable, place.unwrap_or_else(|| "cannot reach the server".to_owned())).caused_by(error)
+}
+
+/// Why a body cannot be read as it is: it is compressed, although nothing but `identity` was accepted.
+pub(crate) fn encoded(response: &Response) -> Option<Error> {
+    let coding = last_text(response.headers(), &CONTENT_ENCODING)?;
+    let context =
+        format!("the answer is in the coding {coding:?}, which was not asked for; only \"identity\" can be read");
+    (!coding.eq_ignore_ascii_case("identity")).then(|| Error::new(ErrorKind::UnexpectedAnswer, context))
 }
 
 /// Why a 200 says nothing about what was sent to `asked`: a redirect was followed on the way, and all but 307 and 308 make

@@ -1,7 +1,7 @@
 //! What is asked for on each connection.
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
 
 use crate::error::{Error, ErrorKind};
@@ -59,6 +59,7 @@ impl Request {
     pub(crate) fn build(&self, http: &Client, last_event_id: &str) -> RequestBuilder {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // An id that no header can carry is left out: asking from the start beats never asking again.
         if !last_event_id.is_empty()

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use tokio::time::Instant;
 
 use super::position::Facts;
 use super::{Live, ReadOptions};
-use crate::connect::{refusal, unreachable};
+use crate::connect::{encoded, refusal, unreachable};
 use crate::error::{Error, ErrorKind};
 use crate::subscriber::chunk;
 
@@ -41,7 +41,7 @@ pub(super) enum Answer {
 pub(super) fn request(http: &Client, url: &Url, headers: &HeaderMap, query: &[(&str, &str)]) -> RequestBuilder {
     let mut url = url.clone();
     url.query_pairs_mut().extend_pairs(query);
-    let mut all = HeaderMap::new();
+    let mut all = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
     if query.contains(&("live", "sse")) {
         all.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     }
@@ -59,6 +59,11 @@ pub(super) async fn ask(request: RequestBuilder, live: Live, options: ReadOption
             return Answer::NotConnected(Error::new(ErrorKind::Unreachable, context).caused_by(elapsed));
         }
     };
+    if response.status() == StatusCode::OK
+        && let Some(error) = encoded(&response)
+    {
+        return Answer::Refused(error);
+    }
     match response.status().as_u16() {
         200 if live == Live::Sse => listen(response),
         200 | 204 => page(response, live, asked, &options).await,

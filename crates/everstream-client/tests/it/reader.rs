@@ -152,6 +152,21 @@ async fn what_is_no_stream_of_the_protocol_ends_it_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_compressed_answer_is_refused_and_not_handed_out_as_it_is() {
+    let head = "stream-next-offset: 1_0\r\ncontent-encoding: gzip\r\n";
+    for (live, answer) in [
+        (Live::Not, Act::answer("200 OK", head, "\u{1f}x")),
+        (Live::LongPoll, Act::answer("200 OK", head, "\u{1f}x")),
+        (Live::Sse, Act::stream_with(head, "\u{1f}x")),
+    ] {
+        let server = ScriptedServer::start(vec![vec![answer]]);
+        let heard = heard(&server, live).await;
+        assert!(heard.starts_with("failed: UnexpectedAnswer: the answer is in the coding \"gzip\""), "{heard}");
+        assert_eq!(server.requests()[0].header("accept-encoding"), Some("identity"));
+    }
+}
+
+#[tokio::test]
 async fn a_piece_is_bounded_in_every_mode() {
     let large = "x".repeat(100);
     for (live, answer) in [

@@ -140,6 +140,22 @@ async fn a_response_that_is_no_stream_ends_it_with_what_the_server_says() {
 }
 
 #[tokio::test]
+async fn a_compressed_stream_is_refused_and_not_read_as_it_is() {
+    for coding in ["gzip", "br", "GZIP, identity"] {
+        let head = format!("content-encoding: {coding}\r\n");
+        let server = ScriptedServer::start(vec![vec![Act::stream_with(&head, "\u{1f}data: a\n\n")]]);
+        let heard = follow_get(&server).await;
+        assert!(
+            heard.starts_with(&format!("failed: UnexpectedAnswer: the answer is in the coding {coding:?}")),
+            "{heard}"
+        );
+        assert_eq!(server.requests()[0].header("accept-encoding"), Some("identity"));
+    }
+    let server = ScriptedServer::start(vec![vec![Act::stream_with("content-encoding: identity\r\n", CLOSE)]]);
+    assert_eq!(follow_get(&server).await, "opened\nclosed: completed \"\"\n");
+}
+
+#[tokio::test]
 async fn a_busy_server_is_asked_again() {
     let server = ScriptedServer::start(vec![
         vec![Act::answer("503 Service Unavailable", "retry-after: 0\r\n", r#"{"detail":"draining"}"#)],

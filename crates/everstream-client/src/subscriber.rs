@@ -39,7 +39,8 @@ pub struct SubscribeOptions {
 pub enum ReconnectAt {
     /// The same request again, its method and body included.
     SameRequest,
-    /// A GET of the first response's `Content-Location`, if it had one: an answer is resumed there without asking twice.
+    /// A GET of the first response's `Content-Location`, if it had one of the same origin: an answer is resumed there without
+    /// asking twice.
     ContentLocation,
 }
 
@@ -49,7 +50,7 @@ pub enum ReconnectAt {
 pub enum Notice {
     /// A stream was opened.
     Opened {
-        /// The `Content-Location` of its response: where anybody can subscribe to it.
+        /// The `Content-Location` of its response, if it is of the same origin: where anybody can subscribe to it.
         location: Option<Url>,
     },
     /// An event.
@@ -261,6 +262,9 @@ pub(crate) async fn chunk(response: &mut Response, timeout: Option<Duration>) ->
     chunk.map_err(|error| cut("the connection broke".to_owned()).caused_by(error))
 }
 
+/// Where the server says that the answer is. Elsewhere than with that server it is nobody's to say: what the request has in
+/// its headers, credentials above all, goes there.
 fn content_location(response: &Response) -> Option<Url> {
-    response.url().join(response.headers().get(CONTENT_LOCATION)?.to_str().ok()?).ok()
+    let location = response.url().join(response.headers().get(CONTENT_LOCATION)?.to_str().ok()?).ok()?;
+    (location.origin() == response.url().origin()).then_some(location)
 }

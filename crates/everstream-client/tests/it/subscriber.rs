@@ -124,6 +124,25 @@ async fn a_post_goes_on_as_a_get_of_its_content_location() {
 }
 
 #[tokio::test]
+async fn a_content_location_elsewhere_gets_no_credentials() {
+    let elsewhere = ScriptedServer::start(vec![vec![Act::stream(CLOSE)]]);
+    let location = format!("content-location: {}\r\n", elsewhere.url("/v1/stream/asks/1"));
+    let server = ScriptedServer::start(vec![
+        vec![Act::stream_with(&location, "id: e-1\ndata: a\n\n")],
+        vec![Act::stream_with(&location, CLOSE)],
+    ]);
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", "Bearer b".parse().unwrap());
+    let request = Request::post_json(&server.url("/ask"), "{}").unwrap().with_headers(headers);
+    let mut options = options();
+    options.reconnect_at = ReconnectAt::ContentLocation;
+    let heard = follow(subscriber(request, options)).await;
+    assert!(heard.ends_with("opened\nclosed: completed \"\"\n"), "{heard}");
+    assert!(elsewhere.requests().is_empty(), "{:?}", elsewhere.requests());
+    assert_eq!(server.requests()[1].target(), "POST /ask");
+}
+
+#[tokio::test]
 async fn a_response_that_is_no_stream_ends_it_with_what_the_server_says() {
     let problem = r#"{"title":"t","detail":"no stream news","code":"stream_not_found","example":"asks/1"}"#;
     let server = ScriptedServer::start(vec![vec![Act::answer("404 Not Found", "", problem)]]);

@@ -235,7 +235,7 @@ impl Reader {
             }
             Answer::Listening { response, is_base64 } => {
                 self.decoder.reset();
-                self.frames = Frames::new(is_base64);
+                self.frames = Frames::new(is_base64, self.options.piece_bytes_max);
                 self.phase = Phase::Listening(response);
             }
             Answer::Busy { retry_after, error } => self.disconnected(Disconnect::Busy { retry_after }, error),
@@ -257,6 +257,7 @@ impl Reader {
                 Item::Event(event) => match self.frames.take(&event) {
                     Frame::Nothing => {}
                     Frame::Piece(data, facts) => self.piece(data.into(), facts),
+                    Frame::TooLarge => self.end(ReadEnd::Failed(answer::too_large(&self.options))),
                     Frame::Malformed(why) => {
                         self.end(ReadEnd::Failed(Error::new(ErrorKind::UnexpectedAnswer, why)));
                     }

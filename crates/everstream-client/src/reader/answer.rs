@@ -115,8 +115,7 @@ async fn page(mut response: Response, live: Live, asked: Instant, options: &Read
             Err(cause) => return Answer::NotConnected(cause),
         }
         if data.len() > options.piece_bytes_max {
-            let context = format!("a piece is larger than {} bytes", options.piece_bytes_max);
-            return Answer::Refused(Error::new(ErrorKind::EventTooLarge, context));
+            return Answer::Refused(too_large(options));
         }
     }
     // An array without values is as empty as no array.
@@ -124,6 +123,10 @@ async fn page(mut response: Response, live: Live, asked: Instant, options: &Read
         data.clear();
     }
     Answer::Page { data: data.freeze(), facts, pause }
+}
+
+pub(super) fn too_large(options: &ReadOptions) -> Error {
+    Error::new(ErrorKind::EventTooLarge, format!("a piece is larger than {} bytes", options.piece_bytes_max))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

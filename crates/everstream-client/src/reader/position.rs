@@ -47,6 +47,8 @@ pub(super) enum After {
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     is_base64: bool,
+    bytes_max: usize,
+    /// What has come since the last control event.
     data: Vec<u8>,
 }
 
@@ -59,6 +61,8 @@ pub(super) enum Frame {
     Piece(Vec<u8>, Facts),
     /// It is not what the protocol says.
     Malformed(String),
+    /// The data before the next control event is more than a piece may have.
+    TooLarge,
 }
 
 impl Position {
@@ -92,8 +96,8 @@ impl Position {
 }
 
 impl Frames {
-    pub(super) const fn new(is_base64: bool) -> Self {
-        Self { is_base64, data: Vec::new() }
+    pub(super) const fn new(is_base64: bool, bytes_max: usize) -> Self {
+        Self { is_base64, bytes_max, data: Vec::new() }
     }
 
     /// Takes an event. Data counts once its control event is there: a connection that breaks between them has brought
@@ -101,6 +105,7 @@ impl Frames {
     pub(super) fn take(&mut self, event: &Event<'_>) -> Frame {
         match event.event_type.as_ref() {
             "data" => match self.decode(&event.data) {
+                Ok(data) if self.data.len() + data.len() > self.bytes_max => Frame::TooLarge,
                 Ok(data) => {
                     self.data.extend(data);
                     Frame::Nothing
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn data_counts_with_its_control_event() {
-        let mut frames = Frames::new(false);
+        let mut frames = Frames::new(false, 100);
         assert_eq!(frames.take(&event("data", "[1]")), Frame::Nothing);
         let control = event("control", r#"{"streamNextOffset":"1_0","streamCursor":"9","upToDate":true,"more":[]}"#);
         let expected = Facts { cursor: Some("9".to_owned()), is_up_to_date: true, ..facts("1_0") };
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn bytes_travel_as_base64() {
-        let mut frames = Frames::new(true);
+        let mut frames = Frames::new(true, 2);
         assert_eq!(frames.take(&event("data", "AP8=")), Frame::Nothing);
         let Frame::Piece(data, _) = frames.take(&event("control", r#"{"streamNextOffset":"1_0"}"#)) else {
             panic!("no piece");

@@ -172,6 +172,7 @@ async fn a_piece_is_bounded_in_every_mode() {
     for (live, answer) in [
         (Live::Not, page("1_0", TAIL, &large)),
         (Live::Sse, vec![Act::stream(&format!("event: data\ndata:{large}\n\n{}", control("1_0", "")))]),
+        (Live::Sse, vec![Act::stream(&"event: data\ndata:0123456789\n\n".repeat(6)), Act::AwaitClose]),
     ] {
         let server = ScriptedServer::start(vec![answer]);
         let mut options = options(live);

@@ -269,6 +269,10 @@ impl Reader {
     }
 
     fn piece(&mut self, data: Bytes, facts: Facts) {
+        if !data.is_empty() && facts.next_offset == self.position.offset() {
+            let context = format!("the server brought data and leads back to {:?}, where it begins", facts.next_offset);
+            return self.end(ReadEnd::Failed(Error::new(ErrorKind::UnexpectedAnswer, context)));
+        }
         let piece = Piece { data, next_offset: facts.next_offset.clone(), is_up_to_date: facts.is_up_to_date };
         let has_moved = piece.next_offset != self.position.offset() || piece.is_up_to_date != self.is_up_to_date;
         let has_news = !piece.data.is_empty() || has_moved;

@@ -13,7 +13,7 @@ use crate::connect::{encoded, refusal, unreachable};
 use crate::error::{Error, ErrorKind};
 use crate::subscriber::chunk;
 
-/// Long-polls that bring nothing are at least this far apart: no server can make a reader spin.
+/// Requests that bring nothing are at least this far apart: no server can make a reader spin.
 const EMPTY_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// What became of a request.
@@ -66,7 +66,7 @@ pub(super) async fn ask(request: RequestBuilder, live: Live, options: ReadOption
     }
     match response.status().as_u16() {
         200 if live == Live::Sse => listen(response),
-        200 | 204 => page(response, live, asked, &options).await,
+        200 | 204 => page(response, asked, &options).await,
         429 | 500..=599 => {
             let retry_after = text(response.headers(), RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok());
             Answer::Busy { retry_after: retry_after.map(Duration::from_secs), error: refusal(response).await }
@@ -86,8 +86,7 @@ fn listen(response: Response) -> Answer {
     Answer::Listening { response: Box::new(response), is_base64 }
 }
 
-async fn page(mut response: Response, live: Live, asked: Instant, options: &ReadOptions) -> Answer {
-    let is_empty = response.status().as_u16() == 204;
+async fn page(mut response: Response, asked: Instant, options: &ReadOptions) -> Answer {
     let is_true = |name| text(response.headers(), name).is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let owned = |name| text(response.headers(), name).map(ToOwned::to_owned);
     let Some(next_offset) = owned("stream-next-offset") else {
@@ -100,11 +99,6 @@ async fn page(mut response: Response, live: Live, asked: Instant, options: &Read
         is_up_to_date: is_true("stream-up-to-date"),
         is_closed: is_true("stream-closed"),
         close_reason: owned("stream-close-reason"),
-    };
-    let pause = if is_empty && live == Live::LongPoll && !facts.is_closed {
-        EMPTY_INTERVAL_MIN.saturating_sub(asked.elapsed())
-    } else {
-        Duration::ZERO
     };
     let is_json = owned(CONTENT_TYPE.as_str()).is_some_and(|text| text.to_ascii_lowercase().contains("json"));
     let mut data = BytesMut::new();
@@ -122,6 +116,9 @@ async fn page(mut response: Response, live: Live, asked: Instant, options: &Read
     if is_json && data.trim_ascii() == b"[]" {
         data.clear();
     }
+    let is_last = facts.is_closed || (facts.is_up_to_date && options.live == Live::Not);
+    let pause =
+        if data.is_empty() && !is_last { EMPTY_INTERVAL_MIN.saturating_sub(asked.elapsed()) } else { Duration::ZERO };
     Answer::Page { data: data.freeze(), facts, pause }
 }
 

@@ -103,6 +103,37 @@ async fn a_server_that_answers_long_polls_at_once_with_nothing_cannot_make_it_sp
     assert!(begun.elapsed() >= Duration::from_millis(200));
 }
 
+#[tokio::test]
+async fn no_answer_that_brings_nothing_can_make_it_spin() {
+    for live in [Live::Not, Live::LongPoll] {
+        let json = "content-type: application/json\r\n";
+        let end = "stream-closed: true\r\n";
+        let server = ScriptedServer::start(vec![page("0_0", "", ""), page("0_0", json, "[]"), page("0_0", end, "")]);
+        let begun = Instant::now();
+        assert_eq!(heard(&server, live).await, "\"\" up to 0_0\nclosed: -\n");
+        // Two pauses of a tenth of a second.
+        assert!(begun.elapsed() >= Duration::from_millis(200), "{live:?}");
+    }
+}
+
+#[tokio::test]
+async fn data_that_leads_back_to_its_beginning_is_not_read_again_and_again() {
+    for (live, again) in [
+        (Live::Not, page("1_0", "", "a")),
+        (Live::LongPoll, page("1_0", "", "a")),
+        (Live::Sse, vec![Act::stream(&format!("event: data\ndata:a\n\n{}", control("1_0", ""))), Act::AwaitClose]),
+    ] {
+        let server = ScriptedServer::start(vec![again]);
+        let mut options = options(live);
+        "1_0".clone_into(&mut options.offset);
+        let heard = heard_with(&server, options).await;
+        assert_eq!(
+            heard,
+            "failed: UnexpectedAnswer: the server brought data and leads back to \"1_0\", where it begins\n"
+        );
+    }
+}
+
 fn control(next: &str, more: &str) -> String {
     format!("event: control\ndata:{{\"streamNextOffset\":\"{next}\"{more}}}\n\n")
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use everstream_hub::{ContentKind, End, Stream, StreamState};
 use everstream_log::{Closure, Expiry, Offset};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -68,6 +68,9 @@ pub(super) fn subscription(content: ContentKind, mut headers: HeaderMap) -> Head
 pub(super) fn describe(state: &StreamState) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(CONTENT_TYPE, value(&state.settings.content_type));
+    if may_be_document(&state.settings.content_type) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(NEXT_OFFSET, offset(Position(state.tail)));
     headers.insert(STREAM_EPOCH, value(state.epoch.as_str()));
@@ -84,6 +87,12 @@ pub(super) fn describe(state: &StreamState) -> HeaderMap {
         closed(&mut headers, closure);
     }
     headers
+}
+
+/// Whether a browser may make a page of this type, which would run a publisher's scripts as the server's own page.
+fn may_be_document(content_type: &str) -> bool {
+    let has = |word: &[u8]| content_type.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    has(b"html") || has(b"xml") || has(b"xsl") || has(b"multipart")
 }
 
 /// How far an append has come, and the stream's end if it is reached.

@@ -52,6 +52,31 @@ async fn a_read_goes_on_where_the_last_one_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_stream_runs_scripts_as_a_page_of_the_server() {
+    let app = TestApp::new();
+    let types = [
+        ("text/html", true),
+        ("Text/HTML; charset=utf-8", true),
+        ("application/xhtml+xml", true),
+        ("image/svg+xml", true),
+        ("text/xml", true),
+        ("text/xsl", true),
+        ("multipart/x-mixed-replace; boundary=b", true),
+        ("text/plain", false),
+        ("image/png", false),
+    ];
+    for (at, (content_type, is_sandboxed)) in types.into_iter().enumerate() {
+        assert_eq!(app.status(&format!("PUT /v1/stream/{at}\ncontent-type: {content_type}\n\n<script>")).await, 201);
+        let last = "offset=0000000000000000_0000000000000000&live=long-poll";
+        for request in ["GET /v1/stream/{}", "HEAD /v1/stream/{}", &format!("GET /v1/stream/{{}}?{last}")] {
+            let answer = app.open(&request.replace("{}", &at.to_string())).await;
+            let policy = answer.headers.get("content-security-policy").map(|policy| policy.as_bytes());
+            assert_eq!(policy, is_sandboxed.then_some(b"sandbox".as_slice()), "{content_type}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_stream_is_read_in_pages() {
     let app = TestApp::new();
     app.status("PUT /v1/stream/t\ncontent-type: text/plain").await;

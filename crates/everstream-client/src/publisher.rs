@@ -1,5 +1,7 @@
 //! Creating, appending to and closing a stream.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{TryStream, TryStreamExt as _};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -18,7 +20,11 @@ pub struct Publisher {
     http: Client,
     url: Url,
     headers: HeaderMap,
+    answer_timeout: Duration,
 }
+
+/// How long the server may take to answer a request without a body.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Whether a stream had to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +55,15 @@ impl Publisher {
     /// # Errors
     /// [`ErrorKind::InvalidUrl`].
     pub fn new(http: Client, url: &str, headers: HeaderMap) -> Result<Self, Error> {
-        Ok(Self { http, url: parse_url(url)?, headers })
+        Ok(Self { http, url: parse_url(url)?, headers, answer_timeout: ANSWER_TIMEOUT })
+    }
+
+    /// The same with another limit for how long the server may take to answer a request without a body, 60 s by default.
+    /// Appends have none: they take as long as their bytes do.
+    #[must_use]
+    pub const fn with_answer_timeout(mut self, answer_timeout: Duration) -> Self {
+        self.answer_timeout = answer_timeout;
+        self
     }
 
     /// The content type of the stream, or `None` when there is no such stream.
@@ -60,7 +74,7 @@ impl Publisher {
     /// # Cancel safety
     /// Nothing is changed.
     pub async fn content_type(&self) -> Result<Option<String>, Error> {
-        let response = self.request(self.http.head(self.url.clone())).send().await.map_err(unreachable)?;
+        let response = self.short(self.http.head(self.url.clone())).send().await.map_err(unreachable)?;
         match response.status().as_u16() {
             404 | 410 => Ok(None),
             200..=299 => {
@@ -79,7 +93,7 @@ impl Publisher {
     /// # Cancel safety
     /// It may have been made or not; asking again is safe.
     pub async fn create(&self, content_type: &str) -> Result<Created, Error> {
-        let request = self.request(self.http.put(self.url.clone())).header(CONTENT_TYPE, content_type);
+        let request = self.short(self.http.put(self.url.clone())).header(CONTENT_TYPE, content_type);
         let response = accepted(request).await?;
         Ok(if response.status().as_u16() == 201 { Created::New } else { Created::Existing })
     }
@@ -129,7 +143,7 @@ impl Publisher {
     /// # Cancel safety
     /// It may be closed or not; closing again is safe.
     pub async fn close(&self, reason: &CloseReason) -> Result<(), Error> {
-        let request = self.request(self.http.post(self.url.clone()));
+        let request = self.short(self.http.post(self.url.clone()));
         let request = request.header("stream-closed", "true").header("stream-close-reason", reason.as_str());
         taken(request).await.map(drop)
     }
@@ -144,7 +158,12 @@ impl Publisher {
     pub async fn stop(&self) -> Result<(), Error> {
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("action", "stop");
-        taken(self.request(self.http.post(url))).await.map(drop)
+        taken(self.short(self.http.post(url))).await.map(drop)
+    }
+
+    /// A request without a body.
+    fn short(&self, request: RequestBuilder) -> RequestBuilder {
+        self.request(request).timeout(self.answer_timeout)
     }
 
     fn request(&self, request: RequestBuilder) -> RequestBuilder {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use everstream_client::{CloseReason, Created, Error, ErrorKind, HeaderMap, Publisher};
 use everstream_testkit::{Act, ScriptedServer};
 use futures_util::stream;
@@ -69,6 +71,20 @@ async fn it_says_why_a_server_cannot_be_reached() {
     let error = publisher.append("text/plain", "x").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.report().starts_with("cannot reach http://127.0.0.1:"), "{}", error.report());
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_not_waited_for_for_ever() {
+    let server = ScriptedServer::start(vec![vec![Act::AwaitClose]; 4]);
+    let publisher = publisher(&server).with_answer_timeout(Duration::from_millis(50));
+    let errors = [
+        publisher.content_type().await.map(drop).unwrap_err(),
+        publisher.create("text/plain").await.map(drop).unwrap_err(),
+        publisher.close(&CloseReason::Completed).await.unwrap_err(),
+        publisher.stop().await.unwrap_err(),
+    ];
+    assert!(errors.iter().all(|error| error.kind() == ErrorKind::Unreachable), "{errors:?}");
+    assert_eq!(server.await_requests(4).len(), 4);
 }
 
 #[tokio::test]

@@ -277,7 +277,7 @@ impl Gateway {
         let (refusal, refused) = oneshot::channel();
         let running = Running { phase: phase_seen, presence: Presence::new() };
         let listed = self.running.list(&create.name, &running);
-        let stream = self.create(create).await?;
+        let stream = self.create(&create).await?;
         let caller = running.presence.enter();
         let relay = Relay {
             stream: stream.clone(),
@@ -294,7 +294,7 @@ impl Gateway {
         Ok((relay, Started { stream, running, caller, refusal: refused }))
     }
 
-    async fn create(&self, create: CreateStream) -> Result<Stream, Error> {
+    async fn create(&self, create: &CreateStream) -> Result<Stream, Error> {
         let created = self.hub.create(create).await?;
         if created.is_new {
             Ok(created.stream)

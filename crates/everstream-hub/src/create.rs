@@ -82,19 +82,24 @@ impl Hub {
     ///
     /// # Cancel safety
     /// A dropped call may have made the stream or not.
-    pub async fn create(&self, create: CreateStream) -> Result<Created, Error> {
-        self.check_size(&create)?;
+    pub async fn create(&self, create: &CreateStream) -> Result<Created, Error> {
+        self.check_size(create)?;
         check_first(create.sequencing.as_ref())?;
         for _ in 0..ATTEMPTS_MAX {
-            let create = self.inherit(&create).await?;
+            // What only forks need is on the heap: there may be many creations, and few of them are forks.
+            let inherited = match &create.fork {
+                Some(fork) => Some(Box::pin(self.inherit(create, fork)).await?),
+                None => None,
+            };
+            let create = inherited.as_deref().unwrap_or(create);
             match self.stream(&create.name).await {
-                Ok(stream) if stream.matches(&create) => return Ok(Created { stream, is_new: false }),
+                Ok(stream) if stream.matches(create) => return Ok(Created { stream, is_new: false }),
                 Ok(stream) => return Err(exists(&stream)),
                 Err(error) if error.kind() == ErrorKind::StreamNotFound => {}
                 Err(error) if error.kind() == ErrorKind::StreamDeleted => return Err(held(&error)),
                 Err(error) => return Err(error),
             }
-            match self.make(&create).await {
+            match self.make(create).await {
                 Ok(stream) => return Ok(Created { stream, is_new: true }),
                 Err(error) if error.kind() == ErrorKind::StreamExists => {}
                 // The source went while it was being forked: the next look says what has become of it.
@@ -112,7 +117,7 @@ impl Hub {
             return Err(Error::new(ErrorKind::StreamExists, format!("stream {} is there", create.name)));
         };
         let fork = match &create.fork {
-            Some(from) => Some(self.resolve(from).await?),
+            Some(from) => Some(Box::pin(self.resolve(from)).await?),
             None => None,
         };
         let records = create.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();

@@ -1,7 +1,5 @@
 //! Forks: from what a creator asks for to what the log is told.
 
-use std::borrow::Cow;
-
 use everstream_log::{
     Epoch, Expiry, Fork, ForkPoint, ForkedFrom, NewRecord, Offset, ReadLimit, Record, Settings, StreamName,
 };
@@ -64,11 +62,10 @@ impl Hub {
     }
 
     /// A creation with what a fork has from its source.
-    pub(crate) async fn inherit<'a>(&self, create: &'a CreateStream) -> Result<Cow<'a, CreateStream>, Error> {
-        let Some(fork) = &create.fork else { return Ok(Cow::Borrowed(create)) };
+    pub(crate) async fn inherit(&self, create: &CreateStream, fork: &ForkFrom) -> Result<Box<CreateStream>, Error> {
         let Settings { content_type, expiry, .. } = self.source(&fork.source).await?.settings;
         let expiry = if create.expiry == Expiry::Never { expiry } else { create.expiry };
-        Ok(Cow::Owned(CreateStream { content_type, expiry, ..create.clone() }))
+        Ok(Box::new(CreateStream { content_type, expiry, ..create.clone() }))
     }
 
     /// The fork that is asked for, of the source as everybody sees it.

@@ -129,7 +129,8 @@ impl Log for DiskLog {
     }
 
     fn create(&self, create: Create) -> LogFuture<'_, StreamHead> {
-        Box::pin(async move { self.change(Change::Create(Box::new(create))).await?.into_head() })
+        let change = Change::Create(Box::new(create));
+        Box::pin(async move { self.change(change).await?.into_head() })
     }
 
     fn open<'a>(&'a self, name: &'a StreamName) -> LogFuture<'a, Option<StreamHead>> {

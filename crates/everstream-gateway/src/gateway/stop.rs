@@ -44,7 +44,7 @@ impl Gateway {
             close: Some(Close { reason: CloseReason::Stopped, detail: detail.to_bytes() }),
             ..CreateStream::new(fresh_name()?, "text/event-stream")
         };
-        match self.hub.create(tombstone).await {
+        match self.hub.create(&tombstone).await {
             Ok(created) => Ok(StoppedByKey::Before(created.stream)),
             // The ask came in the same moment.
             Err(error) if error.kind() == HubErrorKind::AliasTaken => match self.hub.find_alias(&alias).await? {

@@ -46,7 +46,7 @@ async fn nobody_sees_a_record_before_it_is_acknowledged() {
 #[tokio::test(start_paused = true)]
 async fn runs_of_a_json_stream_end_with_the_separator_of_the_last_acknowledged_record() {
     let rig = Rig::new(config());
-    let stream = rig.hub.create(CreateStream::new(name("s"), "application/json")).await.unwrap().stream;
+    let stream = rig.hub.create(&CreateStream::new(name("s"), "application/json")).await.unwrap().stream;
     append(&stream, &["1", "[2]"]).await.unwrap();
     rig.log.hold_acks();
     let appending = tokio::spawn({
@@ -138,7 +138,7 @@ async fn bounds_are_kept() {
     close(&stream, CloseReason::Completed).await.unwrap();
     let records = vec![Bytes::from(vec![b'x'; 100]); 101];
     let create = CreateStream { records, ..CreateStream::new(name("too-large"), "text/plain") };
-    assert_eq!(rig.hub.create(create).await.unwrap_err().kind(), ErrorKind::StreamFull);
+    assert_eq!(rig.hub.create(&create).await.unwrap_err().kind(), ErrorKind::StreamFull);
     assert_eq!(rig.hub.stream(&name("too-large")).await.unwrap_err().kind(), ErrorKind::StreamNotFound);
 }
 
@@ -157,10 +157,10 @@ async fn a_stop_is_idempotent_and_hits_only_the_incarnation_it_names() {
 async fn creating_again_with_equal_settings_is_answered_and_with_others_refused() {
     let rig = Rig::new(config());
     let create = CreateStream::new(name("s"), "text/plain");
-    assert!(rig.hub.create(create.clone()).await.unwrap().is_new);
-    assert!(!rig.hub.create(create.clone()).await.unwrap().is_new);
+    assert!(rig.hub.create(&create).await.unwrap().is_new);
+    assert!(!rig.hub.create(&create).await.unwrap().is_new);
     let other = CreateStream { content_type: "application/json".into(), ..create };
-    assert_eq!(rig.hub.create(other).await.unwrap_err().kind(), ErrorKind::StreamExists);
+    assert_eq!(rig.hub.create(&other).await.unwrap_err().kind(), ErrorKind::StreamExists);
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,7 +169,7 @@ async fn many_creations_of_one_name_make_one_stream() {
     let mut makers = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let hub = rig.hub.clone();
-        makers.spawn(async move { hub.create(CreateStream::new(name("s"), "text/plain")).await.unwrap() });
+        makers.spawn(async move { hub.create(&CreateStream::new(name("s"), "text/plain")).await.unwrap() });
     }
     let made = makers.join_all().await;
     assert_eq!(made.iter().filter(|created| created.is_new).count(), 1);

@@ -23,7 +23,7 @@ fn at(mut create: CreateStream, offset: u64, sub_offset: u64) -> CreateStream {
 }
 
 async fn make(rig: &Rig, create: CreateStream) -> Stream {
-    let Created { stream, is_new } = rig.hub.create(create).await.unwrap();
+    let Created { stream, is_new } = rig.hub.create(&create).await.unwrap();
     assert!(is_new);
     stream
 }
@@ -119,13 +119,13 @@ async fn a_sub_offset_counts_the_records_of_a_json_append() {
         assert_eq!(texts(&make(&rig, at(forking(&called, "s"), offset, sub_offset)).await).await.concat(), expected);
     }
     for (offset, sub_offset) in [(0, 4), (1, 3), (3, 3), (5, 1), (0, u64::MAX)] {
-        let refused = rig.hub.create(at(forking("f", "s"), offset, sub_offset)).await;
+        let refused = rig.hub.create(&at(forking("f", "s"), offset, sub_offset)).await;
         assert_eq!(kind(refused), ErrorKind::SubOffsetInvalid, "{offset} + {sub_offset}");
     }
     // What a fork has of an append ends where the fork left it.
     let half = make(&rig, at(forking("half", "s"), 0, 2)).await;
     append(&half, &["own"]).await.unwrap();
-    assert_eq!(kind(rig.hub.create(at(forking("f", "half"), 0, 3)).await), ErrorKind::SubOffsetInvalid);
+    assert_eq!(kind(rig.hub.create(&at(forking("f", "half"), 0, 3)).await), ErrorKind::SubOffsetInvalid);
     assert_eq!(texts(&make(&rig, at(forking("f", "half"), 2, 1)).await).await, ["0", "1", "own"]);
 }
 
@@ -152,13 +152,13 @@ async fn a_sub_offset_cuts_a_record_of_bytes() {
         assert_eq!(fork.state().bytes, expected.concat().len() as u64);
     }
     for (offset, sub_offset) in [(0, 6), (1, 6), (3, 4), (4, 1)] {
-        let refused = rig.hub.create(at(forking("f", "s"), offset, sub_offset)).await;
+        let refused = rig.hub.create(&at(forking("f", "s"), offset, sub_offset)).await;
         assert_eq!(kind(refused), ErrorKind::SubOffsetInvalid, "{offset} + {sub_offset}");
     }
     let again = make(&rig, at(forking("again", "f/0/4"), 0, 2)).await;
     assert_eq!(texts(&again).await, ["he"]);
     // The cut and the first append are two: a sub-offset does not lead from one into the other.
-    assert_eq!(kind(rig.hub.create(at(forking("f", "f/0/4"), 0, 5)).await), ErrorKind::SubOffsetInvalid);
+    assert_eq!(kind(rig.hub.create(&at(forking("f", "f/0/4"), 0, 5)).await), ErrorKind::SubOffsetInvalid);
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +166,7 @@ async fn a_sub_offset_never_leaves_half_an_event() {
     let rig = Rig::new(config());
     stream_of(&rig, "s", "text/event-stream", &[&["data: a\n", "data: bb\n"]]).await;
     for sub_offset in 1..=20 {
-        let made = rig.hub.create(at(forking(&format!("f/{sub_offset}"), "s"), 0, sub_offset)).await;
+        let made = rig.hub.create(&at(forking(&format!("f/{sub_offset}"), "s"), 0, sub_offset)).await;
         match sub_offset {
             9 => assert_eq!(texts(&made.unwrap().stream).await, ["data: a\n"]),
             19 => assert_eq!(texts(&made.unwrap().stream).await, ["data: a\n", "data: bb\n"]),
@@ -186,8 +186,8 @@ async fn what_is_not_acknowledged_cannot_be_forked() {
     });
     rig.log.until_waiting(1).await;
     assert_eq!(texts(&make(&rig, forking("f", "s")).await).await, ["0"]);
-    assert_eq!(kind(rig.hub.create(at(forking("g", "s"), 2, 0)).await), ErrorKind::OffsetBeyondTail);
-    assert_eq!(kind(rig.hub.create(at(forking("g", "s"), 1, 1)).await), ErrorKind::SubOffsetInvalid);
+    assert_eq!(kind(rig.hub.create(&at(forking("g", "s"), 2, 0)).await), ErrorKind::OffsetBeyondTail);
+    assert_eq!(kind(rig.hub.create(&at(forking("g", "s"), 1, 1)).await), ErrorKind::SubOffsetInvalid);
     rig.log.release_acks();
     appending.await.unwrap().unwrap();
     assert_eq!(texts(&make(&rig, at(forking("g", "s"), 1, 1)).await).await, ["0", "1"]);
@@ -204,8 +204,8 @@ async fn a_deleted_source_is_gone_for_all_but_its_forks_until_the_last_one_goes(
     assert_eq!(kind(append(&source, &["2"]).await), ErrorKind::StreamNotFound);
     assert_eq!(kind(rig.hub.stream(&name("s")).await), ErrorKind::StreamDeleted);
     assert_eq!(kind(rig.hub.delete(&name("s")).await), ErrorKind::StreamDeleted);
-    assert_eq!(kind(rig.hub.create(CreateStream::new(name("s"), "text/plain")).await), ErrorKind::StreamExists);
-    assert_eq!(kind(rig.hub.create(forking("g", "s")).await), ErrorKind::StreamDeleted);
+    assert_eq!(kind(rig.hub.create(&CreateStream::new(name("s"), "text/plain")).await), ErrorKind::StreamExists);
+    assert_eq!(kind(rig.hub.create(&forking("g", "s")).await), ErrorKind::StreamDeleted);
     append(&fork, &["own"]).await.unwrap();
     drop(fork);
 
@@ -215,7 +215,7 @@ async fn a_deleted_source_is_gone_for_all_but_its_forks_until_the_last_one_goes(
     assert_eq!(kind(rig.hub.stream(&name("s")).await), ErrorKind::StreamDeleted);
     rig.hub.delete(&name("f")).await.unwrap();
     assert_eq!(kind(rig.hub.stream(&name("s")).await), ErrorKind::StreamNotFound);
-    assert_eq!(kind(rig.hub.create(forking("g", "s")).await), ErrorKind::StreamNotFound);
+    assert_eq!(kind(rig.hub.create(&forking("g", "s")).await), ErrorKind::StreamNotFound);
     assert_eq!(texts(&stream_of(&rig, "s", "text/plain", &[&["new"]]).await).await, ["new"]);
 }
 
@@ -229,7 +229,7 @@ async fn a_source_expires_by_itself_and_its_fork_by_itself() {
     make(&rig, forking("f", "s")).await;
     rig.clock.advance(ttl / 2);
     // The fork was no use of the source, whose time is up; what is left of it are the fork's records.
-    for found in [rig.hub.stream(&name("s")).await, rig.hub.create(forking("g", "s")).await.map(|made| made.stream)] {
+    for found in [rig.hub.stream(&name("s")).await, rig.hub.create(&forking("g", "s")).await.map(|made| made.stream)] {
         assert_eq!(kind(found), ErrorKind::StreamDeleted);
     }
     assert_eq!(texts(&rig.hub.stream(&name("f")).await.unwrap()).await, ["0"]);
@@ -246,7 +246,7 @@ async fn an_expired_source_without_forks_cannot_be_forked() {
     let expiry = Expiry::Idle(Duration::from_secs(1));
     make(&rig, CreateStream { expiry, ..CreateStream::new(name("s"), "text/plain") }).await;
     rig.clock.advance(Duration::from_secs(1));
-    assert_eq!(kind(rig.hub.create(forking("f", "s")).await), ErrorKind::StreamNotFound);
+    assert_eq!(kind(rig.hub.create(&forking("f", "s")).await), ErrorKind::StreamNotFound);
     assert_eq!(rig.hub.log().stream_count(), 0);
 }
 
@@ -279,14 +279,14 @@ async fn making_a_fork_again_is_answered_with_the_fork_also_once_its_source_is_d
         let mut no_offset = create.clone();
         no_offset.fork.as_mut().unwrap().offset = None;
         for same in [create.clone(), no_offset] {
-            let again = rig.hub.create(same).await.unwrap();
+            let again = rig.hub.create(&same).await.unwrap();
             assert!(!again.is_new && again.stream.epoch() == made.epoch());
         }
         let ttl = CreateStream { expiry: Expiry::Idle(Duration::from_secs(1)), ..create.clone() };
         let no_fork = CreateStream { fork: None, ..CreateStream::new(name("f"), "application/json") };
         let elsewhere = at(forking("f", "other"), 0, 2);
         for another in [at(create.clone(), 0, 1), at(create.clone(), 2, 0), elsewhere, ttl, no_fork] {
-            assert_eq!(kind(rig.hub.create(another).await), ErrorKind::StreamExists);
+            assert_eq!(kind(rig.hub.create(&another).await), ErrorKind::StreamExists);
         }
     }
     assert_eq!(texts(&made).await, ["0", "1", "own"]);

@@ -11,7 +11,7 @@ use crate::rig::{Rig, append, close, config, drain, name};
 const TTL: Duration = Duration::from_secs(100);
 
 async fn expiring(rig: &Rig, expiry: Expiry) -> everstream_hub::Stream {
-    rig.hub.create(CreateStream { expiry, ..CreateStream::new(name("s"), "text/plain") }).await.unwrap().stream
+    rig.hub.create(&CreateStream { expiry, ..CreateStream::new(name("s"), "text/plain") }).await.unwrap().stream
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,7 +24,7 @@ async fn use_keeps_a_stream_alive_and_disuse_does_not() {
     }
     rig.clock.advance(TTL);
     assert_eq!(rig.hub.stream(&name("s")).await.unwrap_err().kind(), ErrorKind::StreamNotFound);
-    assert!(rig.hub.create(CreateStream::new(name("s"), "application/json")).await.unwrap().is_new);
+    assert!(rig.hub.create(&CreateStream::new(name("s"), "application/json")).await.unwrap().is_new);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +119,7 @@ async fn an_idle_stream_leaves_the_memory_and_comes_back_as_it_was() {
 async fn a_relay_that_died_with_its_process_is_closed_as_interrupted() {
     let rig = Rig::new(config());
     let relayed = CreateStream { origin: Origin::Relayed, ..CreateStream::new(name("relayed"), "text/plain") };
-    append(&rig.hub.create(relayed).await.unwrap().stream, &["a"]).await.unwrap();
+    append(&rig.hub.create(&relayed).await.unwrap().stream, &["a"]).await.unwrap();
     append(&rig.text_stream("published").await, &["a"]).await.unwrap();
     let rig = rig.restarted();
     assert_eq!(rig.hub.recover(Bytes::from_static(b"{}")).await.unwrap(), [name("relayed")]);
@@ -138,10 +138,10 @@ async fn an_alias_finds_its_stream_for_as_long_as_it_lives() {
     let alias = Alias(Bytes::from_static(b"key"));
     assert!(rig.hub.find_alias(&alias).await.unwrap().is_none());
     let create = CreateStream { alias: Some(alias.clone()), ..CreateStream::new(name("s"), "text/plain") };
-    rig.hub.create(create.clone()).await.unwrap();
+    rig.hub.create(&create).await.unwrap();
     assert_eq!(rig.hub.find_alias(&alias).await.unwrap().unwrap().name(), &name("s"));
     let thief = CreateStream { name: name("t"), ..create };
-    assert_eq!(rig.hub.create(thief).await.unwrap_err().kind(), ErrorKind::AliasTaken);
+    assert_eq!(rig.hub.create(&thief).await.unwrap_err().kind(), ErrorKind::AliasTaken);
     rig.hub.delete(&name("s")).await.unwrap();
     assert!(rig.hub.find_alias(&alias).await.unwrap().is_none());
 }

@@ -246,9 +246,9 @@ async fn a_stream_made_by_a_producer_knows_it() {
         sequencing: Some(sequencing),
         ..CreateStream::new(name("s"), "text/plain")
     };
-    let late = rig.hub.create(make(mark("p", 3, 1))).await.unwrap_err();
+    let late = rig.hub.create(&make(mark("p", 3, 1))).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::ProducerGap { expected: 0 });
-    let stream = rig.hub.create(make(at("5", mark("p", 3, 0)))).await.unwrap().stream;
+    let stream = rig.hub.create(&make(at("5", mark("p", 3, 0)))).await.unwrap().stream;
     assert_eq!(send(&stream, "a", mark("p", 3, 0)).await.unwrap(), duplicate(3, 0, 1));
     assert_eq!(refused(send(&stream, "x", at("5", mark("p", 3, 1))).await), ErrorKind::StreamSeqRegressed);
     accepted(send(&stream, "b", mark("p", 3, 1)).await);

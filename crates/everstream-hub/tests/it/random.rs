@@ -52,7 +52,7 @@ async fn every_viewer_sees_the_same_sequence_whatever_happens() {
 async fn run(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut rig = Rig::new(config());
-    rig.hub.create(CreateStream::new(name("s"), "text/plain")).await.unwrap();
+    rig.hub.create(&CreateStream::new(name("s"), "text/plain")).await.unwrap();
     let mut viewers: Vec<Viewer> =
         (0..4).map(|_| Viewer { subscription: None, seen: Vec::new(), last_id: None }).collect();
     let mut written = Vec::new();

@@ -117,7 +117,7 @@ impl History {
             records: data,
             ..CreateStream::new(name(&called), "text/plain")
         };
-        let made = self.rig().hub.create(create).await;
+        let made = self.rig().hub.create(&create).await;
         let is_taken = self.model.living.contains_key(&called) || self.model.tombstones.contains(&called);
         let at = &self.at;
         match fork {

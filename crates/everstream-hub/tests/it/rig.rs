@@ -39,7 +39,7 @@ impl Rig {
     }
 
     pub(crate) async fn text_stream(&self, path: &str) -> Stream {
-        self.hub.create(CreateStream::new(name(path), "text/plain")).await.unwrap().stream
+        self.hub.create(&CreateStream::new(name(path), "text/plain")).await.unwrap().stream
     }
 }
 

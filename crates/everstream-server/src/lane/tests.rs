@@ -90,7 +90,7 @@ impl Rig {
     async fn with_helpers(count: usize) -> Self {
         let app = TestApp::new();
         let wanted = CreateStream::new(StreamName::parse("s").unwrap(), "text/event-stream");
-        let stream = app.app.hub.create(wanted).await.unwrap().stream;
+        let stream = app.app.hub.create(&wanted).await.unwrap().stream;
         let lane = Lane::open(app.app.hub.tasks(), Helpers::new(count)).unwrap();
         let admission = Admission::new(NonZeroUsize::new(10_000).unwrap(), None);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -13,7 +13,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 async fn stream(app: &TestApp) -> Stream {
     let wanted = CreateStream::new(StreamName::parse("chat/1").unwrap(), "text/event-stream");
-    app.app.hub.create(wanted).await.unwrap().stream
+    app.app.hub.create(&wanted).await.unwrap().stream
 }
 
 async fn append(stream: &Stream, data: &str) {

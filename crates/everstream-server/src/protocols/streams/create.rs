@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use everstream_hub::{ContentKind, CreateStream, Error, ErrorKind, StreamState};
 use everstream_log::{Expiry, Sequencing, Timestamp};
@@ -29,9 +28,9 @@ pub(super) async fn create(
     State(app): State<App>,
     grant: Grant<Append>,
     caller: Caller,
-    parts: Parts,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
     let fork = fork::wanted(&app, caller, &parts.headers).await?;
     let content_type = match &fork {
         None => content_type(&parts.headers)?,
@@ -48,16 +47,19 @@ pub(super) async fn create(
     let sequencing = sequencing(&parts.headers, records.is_empty() && close.is_none())?;
     let from = fork.as_ref().map(|fork| fork.from.clone());
     let name = grant.into_stream();
-    let wanted = CreateStream { expiry, close, fork: from, sequencing, ..CreateStream::new(name, content_type) };
-    let created = match app.hub.create(CreateStream { records, ..wanted.clone() }).await {
+    let wanted =
+        CreateStream { expiry, close, fork: from, records, sequencing, ..CreateStream::new(name, content_type) };
+    let location = location(&parts);
+    drop(parts);
+    let created = match app.hub.create(&wanted).await {
         Ok(created) => created,
-        Err(error) => return Err(refusal(&app, error, &wanted, fork.as_ref()).await),
+        Err(error) => return Err(Box::pin(refusal(&app, error, &wanted, fork.as_ref())).await),
     };
     let mut headers = head::describe(&created.stream.state());
     if let (true, Some(sequencing)) = (created.is_new, &wanted.sequencing) {
         sequence::echo(&mut headers, sequencing);
     }
-    if let Some(location) = location(&parts) {
+    if let Some(location) = location {
         headers.insert(LOCATION, location);
     }
     let status = if created.is_new { StatusCode::CREATED } else { StatusCode::OK };

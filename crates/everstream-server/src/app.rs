@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use everstream_gateway::Gateway;
 use everstream_hub::Hub;
 use http::Method;
@@ -66,7 +66,6 @@ impl App {
 /// A test calls it with an [`App`] over the memory engine and sends requests by `oneshot`.
 pub fn router(app: App) -> Router {
     let edge = from_fn_with_state(app.clone(), edge::around);
-    let proxys_words = from_fn_with_state(app.clone(), protocols::proxy::in_their_words);
     let demo = if app.config.serves_demo() {
         let surroundings = Surroundings::new(Arc::clone(app.hub.clock()), &app.config);
         protocols::demo::routes().merge(demo_upstream::routes(surroundings))
@@ -78,6 +77,7 @@ pub fn router(app: App) -> Router {
         Some(gate) => protocols::proxy::routes(Arc::clone(gate), protocols::streams::routes().with_state(app.clone())),
         None => protocols::proxy::off(),
     };
+    let has_proxy = app.proxy.is_some();
     let routes = Router::new()
         .merge(protocols::streams::routes())
         .merge(proxy)
@@ -91,7 +91,8 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), protocols::asks::stop_by_key))
         .with_state(app);
     // Around the router and not its routes: it adds `Allow` behind the layers of a route.
-    Router::new().fallback_service(routes).layer(edge).layer(proxys_words)
+    let router = Router::new().fallback_service(routes).layer(edge);
+    if has_proxy { router.layer(from_fn(protocols::proxy::in_their_words)) } else { router }
 }
 
 /// The router adds `Allow`.

@@ -8,6 +8,8 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use http::header::{ALLOW, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -22,17 +24,22 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// The layer.
-pub(crate) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+/// The layer. No `async fn`, whose arguments would take room, twice, as long as the request does.
+pub(crate) fn around(State(app): State<App>, request: Request, next: Next) -> impl Future<Output = Response> {
     let audience = Audience::of(&app.config, request.uri().path(), request.headers());
-    let method = request.method().clone();
-    let mut response = match answer_here(&app, &audience, &request) {
-        Ok(Some(response)) => response,
-        Ok(None) => tell_methods(&method, next.run(body::never_silent(request, &app.config)).await),
-        Err(problem) => problem.into_response(),
+    let (method, asked) = (request.method().clone(), request.method().clone());
+    let answer = match answer_here(&app, &audience, &request) {
+        Ok(Some(response)) => Either::Left(ready(response)),
+        Ok(None) => {
+            let answer = next.run(body::never_silent(request, &app.config));
+            Either::Right(answer.map(move |response| tell_methods(&asked, response)))
+        }
+        Err(problem) => Either::Left(ready(problem.into_response())),
     };
-    decorate(audience, &app.config, &method, response.headers_mut());
-    response
+    answer.map(move |mut response| {
+        decorate(audience, &app.config, &method, response.headers_mut());
+        response
+    })
 }
 
 /// Adds what every answer to `method` says.

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Extension, Router, routing};
@@ -57,9 +57,9 @@ async fn is_off() -> Problem {
         .about("proxy_secret", "", "a-long-random-secret")
 }
 
-/// Around the whole server: whoever refuses a request to the proxy, it is said in the protocol's words.
-pub async fn in_their_words(State(app): State<App>, request: Request, next: Next) -> Response {
-    let is_ours = app.proxy.is_some() && is_proxy_path(request.uri().path());
+/// Around a server with a proxy: whoever refuses a request to it, that is said in the protocol's words.
+pub async fn in_their_words(request: Request, next: Next) -> Response {
+    let is_ours = is_proxy_path(request.uri().path());
     let response = next.run(request).await;
     if is_ours { refusal::in_their_words(response).await } else { response }
 }

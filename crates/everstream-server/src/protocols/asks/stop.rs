@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use everstream_gateway::{Dialect, StoppedByKey};
 use everstream_hub::Stream;
 use everstream_log::CloseReason;
+use futures_util::future::Either;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
@@ -24,12 +25,17 @@ struct Ended<'a> {
     close_reason: &'static str,
 }
 
-/// The layer that takes such a stop off the way to the stream `asks`, which may be there as any other.
-pub async fn stop_by_key(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || request.uri().path() != PATH {
-        return next.run(request).await;
+/// The layer that takes such a stop off the way to the stream `asks`, which may be there as any other. All other requests
+/// take no room for it in their tasks.
+pub fn stop_by_key(State(app): State<App>, request: Request, next: Next) -> impl Future<Output = Response> {
+    let is_to_asks = request.method() == Method::POST && request.uri().path() == PATH;
+    match is_to_asks.then(|| key(request.uri(), request.headers())).flatten() {
+        Some(key) => Either::Left(Box::pin(stop(app, key))),
+        None => Either::Right(next.run(request)),
     }
-    let Some(key) = key(request.uri(), request.headers()) else { return next.run(request).await };
+}
+
+async fn stop(app: App, key: String) -> Response {
     match app.gateway.stop_by_key(&key).await {
         Ok(StoppedByKey::Now(stream) | StoppedByKey::Before(stream)) => {
             respond(StatusCode::ACCEPTED, &stream, CloseReason::Stopped)

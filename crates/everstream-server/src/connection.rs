@@ -78,11 +78,12 @@ impl Connections {
     /// # Cancel safety
     /// Dropped, it has dropped the connection.
     pub(crate) async fn serve(self: Arc<Self>, mut socket: TcpStream, peer: SocketAddr, permit: Permit) {
-        let first = read_first(&mut socket, self.limits.head);
+        // On the heap, as all that follows it: a connection is as small as what serves it.
+        let first = Box::pin(read_first(&mut socket, self.limits.head));
         let Some(first) = self.draining.run_until_cancelled(first).await else { return };
         let ended: Result<(), BoxError> = match first {
             Ok(FirstHead::Gone) => Ok(()),
-            Ok(FirstHead::Refused(problem)) => refuse(socket, &problem).await.map_err(Into::into),
+            Ok(FirstHead::Refused(problem)) => Box::pin(refuse(socket, &problem)).await.map_err(Into::into),
             Ok(FirstHead::Whole(head)) => self.serve_whole(At::Requests(socket, head), permit).await,
             Err(error) => Err(error.into()),
         };
@@ -99,7 +100,6 @@ impl Connections {
         loop {
             at = match at {
                 At::Requests(mut socket, unread) => {
-                    // Each on the heap: a connection is as small as what serves it.
                     match Box::pin(self.plain_appends.serve(unread, &mut socket)).await? {
                         Rest::Over => {
                             self.cutoff.run_until_cancelled(Box::pin(linger(&mut socket))).await;

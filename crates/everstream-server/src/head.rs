@@ -4,12 +4,16 @@
 //! (another protocol, a scanner, an overlong URL), so it is read here, within a bound of bytes and time, and a refusal
 //! says what was wrong. What is lawful goes to hyper unread, byte for byte; later heads of the connection are hyper's.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use http::{Method, Uri};
 use httparse::Status;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::lawful;
 use crate::problem::{Code, Problem};
@@ -19,6 +23,9 @@ const HEADERS_MAX: usize = 100;
 
 /// The longest request target that hyper takes, in bytes.
 const TARGET_BYTES_MAX: usize = 65_534;
+
+/// So much of it is read at once.
+const TAKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// What a head is read within.
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +73,9 @@ async fn read_whole<R: AsyncRead + Unpin>(
     bytes: &mut Vec<u8>,
     bytes_max: usize,
 ) -> io::Result<Option<Judgement>> {
-    /// A head without cookies fits; a longer one grows the buffer by doubling.
-    const BYTES_USUAL: usize = 1024;
-    bytes.reserve_exact(BYTES_USUAL.min(bytes_max));
     loop {
         let judged = bytes.len();
-        let room = bytes_max.saturating_sub(judged);
-        if socket.take(room as u64).read_buf(bytes).await? == 0 {
+        if read_more(socket, bytes, bytes_max).await? == 0 {
             return Ok(None);
         }
         // Only a line's end can complete or break a head: a dribbling client does not make each byte cost a parse.
@@ -84,6 +87,20 @@ async fn read_whole<R: AsyncRead + Unpin>(
             }
         }
     }
+}
+
+/// Reads what is there into `bytes`, which may hold `bytes_max` at most. By way of the stack: a connection that has sent
+/// nothing has no buffer.
+async fn read_more<R: AsyncRead + Unpin>(socket: &mut R, bytes: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+    poll_fn(|cx| {
+        let mut taken = [MaybeUninit::uninit(); TAKEN_BYTES_MAX];
+        let room = bytes_max.saturating_sub(bytes.len()).min(TAKEN_BYTES_MAX);
+        let mut taken = ReadBuf::uninit(taken.get_mut(..room).unwrap_or_default());
+        ready!(Pin::new(&mut *socket).poll_read(cx, &mut taken))?;
+        bytes.extend_from_slice(taken.filled());
+        Poll::Ready(Ok(taken.filled().len()))
+    })
+    .await
 }
 
 /// What the bytes at the start of a connection are.

@@ -35,6 +35,7 @@ use crate::lawful;
 use crate::pieces::Outgoing;
 use crate::plain_append::{PlainAppends, Rest};
 use crate::problem::Problem;
+use crate::protocols::streams::PREFIX;
 use crate::rewound::Rewound;
 use crate::traffic::Traffic;
 
@@ -139,6 +140,7 @@ impl Connections {
     async fn serve_requests(&self, unread: Vec<u8>, socket: TcpStream) -> hyper::Result<Option<At>> {
         let traffic = Traffic::default();
         let handover = Handover::new(traffic.clone());
+        let builder = self.builder(&unread);
         let io = Rewound::new(unread, socket, traffic.clone());
         let seen = Seen { router: self.router.clone(), traffic: traffic.clone(), handover: handover.clone() };
         let is_lane_open = self.is_lane_open;
@@ -147,7 +149,7 @@ impl Connections {
             let request = seen.traffic.begin(request);
             Box::pin(seen.clone().answer(request, may_board))
         });
-        let mut connection = self.builder().serve_connection(io, service);
+        let mut connection = builder.serve_connection(io, service);
         let turn = async |connection: &mut _| poll_fn(|cx| poll_turn(connection, &traffic, &handover, cx)).await;
         // One token at a time: polling one takes locks that all connections share, and this is polled for every event.
         let ended = match self.draining.run_until_cancelled(turn(&mut connection)).await {
@@ -168,14 +170,17 @@ impl Connections {
         ended.map(|()| None)
     }
 
-    fn builder(&self) -> http1::Builder {
+    fn builder(&self, unread: &[u8]) -> http1::Builder {
+        // While an answer is made hyper listens for a client that leaves, which takes it another buffer of 8 KiB. A creation
+        // is over with its commit, and may be one of very many: it is answered, whoever is there.
+        let creates = unread.strip_prefix(b"PUT ").is_some_and(|target| target.starts_with(PREFIX.as_bytes()));
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
             // hyper's clock for a later head starts with the end of the answer before, so that it bounds idleness too.
             .header_read_timeout(self.limits.idle_timeout)
             .max_buf_size(self.limits.head.bytes_max)
-            .half_close(false);
+            .half_close(creates);
         builder
     }
 }

@@ -134,6 +134,19 @@ fn half_a_body_is_waited_for_and_its_loss_appends_nothing() {
 }
 
 #[test]
+fn publisher_that_ends_its_half_behind_a_request_is_answered() {
+    let server = Running::with(&[]);
+    let requests = [("PUT", request("PUT", "Content-Type: text/plain\r\n", ""), 201), ("POST", append("", "a"), 204)];
+    for (method, request, status) in requests {
+        let mut http = server.connect();
+        http.send(request);
+        http.shutdown_write();
+        assert_eq!(http.try_read_response(method, Deadline::patient()).unwrap().status(), status, "{method}");
+        assert_eq!(http.read_to_close(Deadline::patient()).unwrap(), b"");
+    }
+}
+
+#[test]
 fn publisher_that_falls_silent_is_let_go() {
     let server = Running::with(&[("idle_timeout", "50ms")]);
     publisher(&server);

@@ -12,9 +12,10 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::config::Config;
+use crate::problem::{Code, Problem};
 use crate::proxy_gate::is_proxy_path;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE");
@@ -82,6 +83,10 @@ pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
+/// Where a browser says the page stands that made it send a request, if not at the server's own origin. A page cannot set
+/// or remove it (Fetch Metadata, W3C).
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Which pages may read the answer to one request.
 #[derive(Debug)]
 pub(crate) enum Audience {
@@ -99,6 +104,25 @@ impl Audience {
         } else {
             Self::Listed(listed_origin(config, headers))
         }
+    }
+
+    /// A browser sends some requests for any page without a preflight, to whatever it can reach: such a page could not read
+    /// the answer, but have a question asked with the mount's key, a stream stopped or an event appended.
+    ///
+    /// # Errors
+    /// When a page that is none of the audience would change something.
+    pub(crate) fn check_page(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+        let is_of_another_origin =
+            || headers.get(FETCH_SITE).is_some_and(|site| site == "cross-site" || site == "same-site");
+        if !matches!(self, Self::Listed(None)) || method.is_safe() || !is_of_another_origin() {
+            return Ok(());
+        }
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+        Err(Problem::new(
+            Code::OriginNotAllowed,
+            "pages of this origin may not call this server; `cors_origins` has those that may",
+        )
+        .about("Origin", origin, "https://app.example.com"))
     }
 
     /// The answer to a preflight, without the headers that every answer gets. What requests may look like is said to all;

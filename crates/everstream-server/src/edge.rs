@@ -60,6 +60,7 @@ fn answer_here(app: &App, audience: &Audience, request: &Request) -> Result<Opti
     if cors::is_preflight(method, headers) {
         return Ok(Some(audience.preflight(headers)));
     }
+    audience.check_page(method, headers)?;
     if method == Method::OPTIONS && request.uri().path() == "*" {
         return Ok(Some((StatusCode::NO_CONTENT, [(ALLOW, METHODS)]).into_response()));
     }

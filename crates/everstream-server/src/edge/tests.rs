@@ -108,6 +108,29 @@ async fn without_a_list_no_page_is_let_in() {
 }
 
 #[tokio::test]
+async fn pages_that_are_not_listed_change_nothing() {
+    let listed = [("cors_origins", GOOD)];
+    for (method, site, origin, is_refused) in [
+        ("POST", "cross-site", EVIL, true),
+        ("POST", "same-site", EVIL, true),
+        ("POST", "cross-site", "null", true),
+        ("POST", "cross-site", "", true),
+        ("DELETE", "cross-site", EVIL, true),
+        ("POST", "cross-site", GOOD, false),
+        ("POST", "same-origin", EVIL, false),
+        ("POST", "none", "", false),
+        ("POST", "", EVIL, false),
+        ("GET", "cross-site", EVIL, false),
+    ] {
+        let request =
+            get("/v1/stream/s?action=stop").method(method).header("sec-fetch-site", site).header(ORIGIN, origin);
+        let response = send(&listed, request).await;
+        let refused = (403, "origin_not_allowed".to_owned());
+        assert_eq!((response.status().as_u16(), code(&response)) == refused, is_refused, "{method} {site} {origin}");
+    }
+}
+
+#[tokio::test]
 async fn only_listed_origins_may_read_answers_and_refusals() {
     let listed = [("cors_origins", "http://localhost:5173, https://app.example.com")];
     for (path, method) in [("/healthz", "GET"), ("/nowhere", "GET"), ("/healthz", "PUT"), ("/healthz", "BREW")] {

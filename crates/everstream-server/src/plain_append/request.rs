@@ -12,9 +12,9 @@ const HEADERS_MAX: usize = 24;
 /// Longer bodies are left to hyper, for which a few microseconds are nothing beside them.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// Headers that change nothing about an append. Every other one is left to those who know it: `via` to the edge, which
-/// knows by it what the proxy has sent.
-const HARMLESS: [&str; 20] = [
+/// Headers that change nothing about an append. Every other one is left to those who know it: `via` and `sec-fetch-site`
+/// to the edge, which knows by them what the proxy and what a foreign page has sent.
+const HARMLESS: [&str; 19] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -25,7 +25,6 @@ const HARMLESS: [&str; 20] = [
     "priority",
     "sec-fetch-dest",
     "sec-fetch-mode",
-    "sec-fetch-site",
     "traceparent",
     "tracestate",
     "user-agent",

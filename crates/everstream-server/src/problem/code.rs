@@ -82,6 +82,8 @@ codes! {
     SignatureInvalid = "signature_invalid", UNAUTHORIZED, "Invalid signature";
     /// The URL was signed for something else: for reading, or for aborting.
     ScopeExceeded = "scope_exceeded", FORBIDDEN, "URL is not for this";
+    /// `cors_origins` does not have the page's origin.
+    OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed";
     /// `proxy_allow` does not have the upstream, or its address is not public.
     UpstreamNotAllowed = "upstream_not_allowed", FORBIDDEN, "Upstream not allowed";
     /// Nothing is at this path.

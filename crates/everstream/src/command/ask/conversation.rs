@@ -164,6 +164,10 @@ impl Conversation {
     }
 
     fn closed(&mut self, close: &Close) -> Outcome {
+        if close.reason == CloseReason::Stopped {
+            // What the dialect says of it is no more than the reason does.
+            self.error = None;
+        }
         if self.error.is_none() && close.reason != CloseReason::Completed && !close.detail.is_empty() {
             self.error = Some(close.detail.clone());
         }

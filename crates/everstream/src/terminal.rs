@@ -1,5 +1,6 @@
 //! What is told besides the output: on a terminal in colour, in a pipe plain or not at all.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::cli::Colour;
@@ -62,6 +63,11 @@ impl Terminal {
         self.tell(RED, &format!("everstream: {text}"));
     }
 
+    /// What others wrote, for standard output: as it is, but on a terminal without what would steer it.
+    pub(crate) fn quote(self, text: &str) -> Cow<'_, str> {
+        if self.stdout_is_terminal { harmless(text) } else { Cow::Borrowed(text) }
+    }
+
     /// `text` as the less important part of an output line.
     pub(crate) fn dim(self, text: &str) -> String {
         self.paint(DIM, text)
@@ -77,9 +83,32 @@ impl Terminal {
     }
 
     fn tell(self, colour: &str, text: &str) {
+        let text = if self.stderr_is_terminal { harmless(text) } else { Cow::Borrowed(text) };
         let mut stderr = io::stderr().lock();
         // Where standard error is closed there is nobody to tell.
         let _ =
             if self.colours_stderr { writeln!(stderr, "{colour}{text}{RESET}") } else { writeln!(stderr, "{text}") };
+    }
+}
+
+/// `text` with a sign in place of each control character but line ends and tabs, and no carriage returns: whoever writes to
+/// a stream must not move its reader's cursor, rename the window or answer in the reader's name.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let steers = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |char| if steers(char) { char::REPLACEMENT_CHARACTER } else { char };
+    Cow::Owned(text.chars().filter(|char| *char != '\r').map(shown).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn what_would_steer_a_terminal_is_shown_as_a_sign() {
+        assert_eq!(harmless("a\tb\nü 😀"), "a\tb\nü 😀");
+        assert_eq!(harmless("\u{1b}[2J\u{9b}31m\r\n\u{7}\u{7f}x\r"), "\u{fffd}[2J\u{fffd}31m\n\u{fffd}\u{fffd}x");
     }
 }

@@ -92,12 +92,12 @@ impl Subscribe {
             json_line::event(&mut stdout, event)?;
         } else if terminal.stdout_is_terminal {
             if !event.id.is_empty() {
-                write!(stdout, "{} ", terminal.dim(&event.id))?;
+                write!(stdout, "{} ", terminal.dim(&terminal.quote(&event.id)))?;
             }
             if event.event_type != "message" {
-                write!(stdout, "{} ", terminal.name(&event.event_type))?;
+                write!(stdout, "{} ", terminal.name(&terminal.quote(&event.event_type)))?;
             }
-            writeln!(stdout, "{}", event.data)?;
+            writeln!(stdout, "{}", terminal.quote(&event.data))?;
         } else {
             writeln!(stdout, "{}", event.data)?;
         }

@@ -150,7 +150,7 @@ impl Conversation {
         match token::read(&event.data) {
             Token::Text(text) => {
                 let mut stdout = io::stdout().lock();
-                stdout.write_all(text.as_bytes())?;
+                stdout.write_all(self.terminal.quote(&text).as_bytes())?;
                 stdout.flush()?;
                 self.tokens += 1;
                 self.is_within_line = !text.ends_with('\n');

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use everstream_hub::{self as hub, Append, Appender, Close, Dormant, Stream, Tasks};
 use everstream_log::CloseReason;
 use futures_util::FutureExt;
@@ -125,8 +126,8 @@ struct Carrier<'a> {
 
 /// What comes last of an answer.
 enum Last {
-    /// An event that closes the stream.
-    Event(Append),
+    /// Events of which the last one closes the stream.
+    Events(Vec<Bytes>, Close),
     /// The end of its bytes.
     Over(Result<(), Failure>),
 }
@@ -161,17 +162,17 @@ impl Carrier<'_> {
     /// Returns how the stream was closed.
     async fn carry_body(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
         answer.begin_to_wait();
-        let last = match poll_fn(|cx| self.poll_last(answer, cx)).await {
-            Ok(Last::Event(append)) => append,
+        let (records, close) = match poll_fn(|cx| self.poll_last(answer, cx)).await {
+            Ok(Last::Events(records, close)) => (records, close),
             Ok(Last::Over(over)) => match self.appender.settled().await {
-                Ok(()) => Append { records: Vec::new(), close: Some(self.close(over)?) },
+                Ok(()) => (Vec::new(), self.close(over)?),
                 Err(error) => return self.not_appended(&error),
             },
             Err(error) => return self.not_appended(&error),
         };
-        let reason = last.close.as_ref().map_or(CloseReason::Completed, |close| close.reason);
+        let reason = close.reason;
         drop(self.permit.take());
-        let mut appended = self.appender.append(last).await;
+        let mut appended = self.appender.append(Append { records, close: Some(close) }).await;
         if appended.is_ok() {
             appended = self.appender.settled().await;
         }
@@ -197,8 +198,8 @@ impl Carrier<'_> {
                 // A log that refuses is noticed before the upstream says more; what it has said, the next append refuses.
                 Poll::Pending => return self.appender.poll_failed(cx).map(Err),
             };
-            if append.close.is_some() {
-                return Poll::Ready(Ok(Last::Event(append)));
+            if let Some(close) = append.close {
+                return Poll::Ready(Ok(Last::Events(append.records, close)));
             }
             if !append.records.is_empty() {
                 let mut append = Some(append);

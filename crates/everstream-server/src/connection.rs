@@ -103,7 +103,7 @@ impl Connections {
                 At::Requests(mut socket, unread) => {
                     match Box::pin(self.plain_appends.serve(unread, &mut socket)).await? {
                         Rest::Over => {
-                            self.cutoff.run_until_cancelled(Box::pin(linger(&mut socket))).await;
+                            self.part(&mut socket).await;
                             return Ok(());
                         }
                         Rest::Other(bytes) => match Box::pin(self.serve_requests(bytes, socket)).await? {
@@ -125,7 +125,7 @@ impl Connections {
                     }
                     Some(Ended::Clean(socket, unread)) if !self.draining.is_cancelled() => At::Requests(socket, unread),
                     Some(Ended::Clean(mut socket, _) | Ended::Cut(mut socket)) => {
-                        self.cutoff.run_until_cancelled(Box::pin(linger(&mut socket))).await;
+                        self.part(&mut socket).await;
                         return Ok(());
                     }
                     Some(Ended::Gone(error)) => return Err(error.into()),
@@ -166,8 +166,14 @@ impl Connections {
         };
         // Also after an error: hyper may have answered it, and an answer cut off by a reset is none.
         let (mut socket, _) = connection.into_parts().io.into_parts();
-        self.cutoff.run_until_cancelled(Box::pin(linger(&mut socket))).await;
+        self.part(&mut socket).await;
         ended.map(|()| None)
+    }
+
+    /// Ends a connection in order, unless time is up.
+    async fn part(&self, socket: &mut TcpStream) {
+        // On the heap, as all that serves it.
+        self.cutoff.run_until_cancelled(Box::pin(linger(socket))).await;
     }
 
     fn builder(&self, unread: &[u8]) -> http1::Builder {
@@ -284,8 +290,7 @@ pub(crate) async fn refuse(mut socket: TcpStream, problem: &Problem) -> io::Resu
 async fn linger(socket: &mut TcpStream) {
     let drained = async {
         socket.shutdown().await?;
-        // On the heap, or every connection would carry it from its beginning.
-        let mut discarded = vec![0; 4096];
+        let mut discarded = [0; 4096];
         let mut bytes = 0;
         while bytes < LINGER_BYTES_MAX {
             match socket.read(&mut discarded).await? {

@@ -1,7 +1,7 @@
 //! What holds for every request and every answer, whatever the route: one layer around the router.
 //!
 //! A request has a method that HTTP knows; a body that announces more than `max_body_bytes` is refused before it is read,
-//! and one that falls silent breaks off.
+//! and one that falls silent breaks off. What a page of a foreign origin would change is refused.
 //! An answer carries the CORS headers and says what browsers may make of it; `OPTIONS` and 405 tell a route's methods
 //! from the router itself. What holds of a request's bytes on the wire is [`lawful`](crate::lawful)'s.
 

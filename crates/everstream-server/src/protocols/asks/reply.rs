@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::protocols::streams::PREFIX;
 use crate::sse_body::{self, Dialect, PulseConfig, STREAM_EPOCH, SseBody};
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -40,7 +41,7 @@ pub(super) fn respond(app: &App, answer: Answer) -> Result<Response, Problem> {
 
 /// The URL of a stream on this server. Every character of a name may stand in a path as it is.
 pub(super) fn url(stream: &Stream) -> String {
-    format!("/v1/stream/{}", stream.name())
+    format!("{PREFIX}{}", stream.name())
 }
 
 /// The URL that stops this incarnation and no later one.

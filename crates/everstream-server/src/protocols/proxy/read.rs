@@ -18,6 +18,7 @@ use crate::access::Readable;
 use crate::app::App;
 use crate::lane;
 use crate::problem::Problem;
+use crate::protocols::streams::PREFIX;
 use crate::proxy_gate::{ProxyGate, Scope};
 
 /// Reads, at once or live, by a signed URL or the caller's secret.
@@ -79,5 +80,5 @@ async fn forward(app: &App, reader: Reader, id: &str, mut request: Request) -> R
 fn inner_uri(stream: &Stream, uri: &Uri) -> Uri {
     let query = Query::about_reading(uri);
     // A name and a query that was a query before make a lawful target.
-    format!("/v1/stream/{}?{query}", stream.name()).parse().unwrap_or_default()
+    format!("{PREFIX}{}?{query}", stream.name()).parse().unwrap_or_default()
 }

@@ -35,7 +35,8 @@ impl Appender {
     /// appended behind a failure.
     ///
     /// # Cancel safety
-    /// A dropped call has either not begun or takes full effect.
+    /// A dropped call has either not begun or takes full effect: what waits for the writer's queue goes in with the next
+    /// call.
     pub async fn append(&mut self, append: Append) -> Result<(), Error> {
         let mut append = Some(append);
         poll_fn(|cx| self.poll_append(&mut append, cx)).await

@@ -1,8 +1,8 @@
 //! Offsets as Durable Streams clients see them: `<record>_<byte>`, sixteen digits each.
 //!
-//! The first number is the offset of a record, the second counts bytes within it. A position is always at the start of a
-//! record today, so that the second is zero; it is there because the protocol compares offsets as text, and for
-//! positions within a record.
+//! The first number is the offset of a record, the second counts bytes within it. What we write is always at the start of a
+//! record, so that the second is zero; it is there because the protocol compares offsets as text, and because some of its
+//! tools count it up to say "behind this".
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ impl ReadFrom {
         match query.one("offset")? {
             None | Some("-1") => Ok(Self::Start),
             Some("now") => Ok(Self::Now),
-            Some(text) => Position::parse(text).map(|position| Self::At(position.0)).ok_or_else(|| {
+            Some(text) => Position::within(text).map(|record| Self::At(record.0)).ok_or_else(|| {
                 let detail = "`offset` is neither `-1`, `now` nor a `Stream-Next-Offset` of this server";
                 invalid_parameter("offset", text, &Position(Offset(42)).to_string(), detail)
             }),
@@ -94,13 +94,25 @@ impl Position {
 
     /// Reads an offset as `Display` writes it, with or without the zeros in front.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (record, byte) = text.split_once('_')?;
-        let number = |digits: &str| -> Option<u64> {
-            let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-            digits.parse().ok().filter(|_| is_plain)
-        };
-        (number(byte)? == 0).then_some(Self(Offset(number(record)?)))
+        let (record, byte) = numbers(text)?;
+        (byte == 0).then_some(Self(Offset(record)))
     }
+
+    /// The start of the record that an offset lies in, since a read brings whole records. The Yjs server of the protocol
+    /// reads on behind a snapshot by the offset it was made at with one added to its last number.
+    fn within(text: &str) -> Option<Self> {
+        numbers(text).map(|(record, _)| Self(Offset(record)))
+    }
+}
+
+/// The two numbers of an offset.
+fn numbers(text: &str) -> Option<(u64, u64)> {
+    let number = |digits: &str| -> Option<u64> {
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|_| is_plain)
+    };
+    let (record, byte) = text.split_once('_')?;
+    number(record).zip(number(byte))
 }
 
 impl fmt::Display for Position {
@@ -143,11 +155,19 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_within_a_record_reads_from_its_start() {
+        for (text, record) in [("0000000000000042_0000000000000001", 42), ("7_3", 7), ("0_9999999999999999", 0)] {
+            assert_eq!(read_from(&format!("offset={text}")), Some(ReadFrom::At(Offset(record))), "{text}");
+            assert_eq!(Position::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn everything_else_is_refused() {
         for query in [
             "offset=",
             "offset=0",
-            "offset=1_1",
+            "offset=1_x",
             "offset=1_",
             "offset=_1",
             "offset=1_0&offset=1_0",

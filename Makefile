@@ -82,7 +82,7 @@ test-sdk: binary ## Run the official OpenAI SDK and the Python client of Durable
 	EVERSTREAM_BINARY=$(DEBUG_BINARY) $$(scripts/python.sh) -m pytest tests/sdk
 
 .PHONY: test-durable-streams
-test-durable-streams: binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the TypeScript client of Durable Streams against the server
+test-durable-streams: binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the TypeScript client of Durable Streams, its transports and tools against the server
 	EVERSTREAM_BINARY=$(DEBUG_BINARY) npm --prefix $(DURABLE_STREAMS) --loglevel=error run client
 
 .PHONY: conformance

@@ -1,32 +1,15 @@
 // The TypeScript client of Durable Streams, as an application has it, in live sessions against the server.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
 import { DurableStream, IdempotentProducer, stream } from '@durable-streams/client'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
-import { startServer } from '../server.js'
+import { serverUnderTest } from './under_test.js'
 
-const BINARY = process.env.EVERSTREAM_BINARY ?? join(import.meta.dirname, '../../../target/debug/everstream')
 const JSON_TYPE = 'application/json'
-
-let directory
-let server
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'everstream-client-'))
-  server = await startServer(BINARY, join(directory, 'data'), ['--long-poll-timeout', '2s'])
-})
-
-afterAll(async () => {
-  expect(await server.stop()).toBeUndefined()
-  await rm(directory, { recursive: true })
-})
+const server = serverUnderTest(() => ['--long-poll-timeout', '2s'])
 
 function create(path, contentType) {
-  return DurableStream.create({ url: `${server.url}/v1/stream/${path}`, contentType })
+  return DurableStream.create({ url: server.stream(path), contentType })
 }
 
 /** Everything a live session brings from `offset` to the end of the stream. */
@@ -89,9 +72,7 @@ describe.each(['sse', 'long-poll'])('live %s', (live) => {
       while (items.length < count) await new Promise((resolve) => (seen = resolve))
     }
     await has(1)
-    const port = new URL(server.url).port
-    expect(await server.stop()).toBeUndefined()
-    server = await startServer(BINARY, join(directory, 'data'), ['--long-poll-timeout', '2s'], `127.0.0.1:${port}`)
+    await server.redeploy()
     await handle.append('2')
     await has(2)
     await handle.close({ body: '3' })

@@ -1,21 +1,17 @@
 // The TypeScript client of Durable Streams reads what the proxy carries, by nothing but the URL that the proxy signed.
 
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { stream } from '@durable-streams/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { startServer } from '../server.js'
+import { serverUnderTest } from './under_test.js'
 
-const BINARY = process.env.EVERSTREAM_BINARY ?? join(import.meta.dirname, '../../../target/debug/everstream')
 const SECRET = 'a-secret-of-the-tests'
 
-let directory
-let server
 let upstream
 /** Takes the next call of the upstream. */
 let answer
@@ -23,16 +19,14 @@ let answer
 beforeAll(async () => {
   upstream = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1')
   await once(upstream, 'listening')
-  directory = await mkdtemp(join(tmpdir(), 'everstream-proxy-'))
-  const configuration = join(directory, 'everstream.toml')
-  await writeFile(configuration, `proxy_secret = "${SECRET}"\nproxy_allow = ["${upstreamUrl()}"]\n`)
-  server = await startServer(BINARY, join(directory, 'data'), ['--config', configuration, '--long-poll-timeout', '2s'])
 })
 
-afterAll(async () => {
-  expect(await server.stop()).toBeUndefined()
-  upstream.close()
-  await rm(directory, { recursive: true })
+afterAll(() => upstream.close())
+
+const server = serverUnderTest(async (directory) => {
+  const configuration = join(directory, 'everstream.toml')
+  await writeFile(configuration, `proxy_secret = "${SECRET}"\nproxy_allow = ["${upstreamUrl()}"]\n`)
+  return ['--config', configuration, '--long-poll-timeout', '2s']
 })
 
 function upstreamUrl() {

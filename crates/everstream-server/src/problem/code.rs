@@ -115,7 +115,8 @@ codes! {
     /// As many producers have appended to the stream as `max_producers_per_stream` allows.
     ProducersFull = "producers_full", CONFLICT, "Stream has as many producers as it may";
     /// `Stream-Seq` is not after the stream's last one, bytewise.
-    StreamSeqRegressed = "stream_seq_regressed", CONFLICT, "Stream-Seq is out of sequence";
+    // By these words the PHP client tells it from other conflicts.
+    StreamSeqRegressed = "stream_seq_regressed", CONFLICT, "Sequence conflict";
     /// Another stream holds this alias.
     AliasTaken = "alias_taken", CONFLICT, "Alias is taken";
     /// The `Idempotency-Key` was used with another body.

@@ -231,6 +231,8 @@ async fn positions_rise_and_a_retry_with_both_is_its_producers() {
     .await;
     let (status, problem) = problem(app.open(&with("b", "")).await).await;
     assert_eq!((status, problem["code"].as_str().unwrap()), (409, "stream_seq_regressed"));
+    // The title is what the protocol's PHP client knows it by.
+    assert_eq!(problem["title"], "Sequence conflict");
     assert_eq!([&problem["field"], &problem["value"], &problem["example"]], ["stream-seq", "b", "b0"]);
     assert_eq!(content(&app).await, "xxxy");
 }

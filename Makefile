@@ -91,8 +91,8 @@ conformance: need-build page $(DURABLE_STREAMS)/node_modules/.package-lock.json 
 	npm --prefix $(DURABLE_STREAMS) --loglevel=error run conformance -- $(CONFORMANCE_BINARY) $(ARGS)
 
 .PHONY: client-conformance
-client-conformance: need-checkout binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the cases of Durable Streams for clients (CHECKOUT=<a checkout of its repository>)
-	npm --prefix $(DURABLE_STREAMS) --loglevel=error run client-conformance -- $(DEBUG_BINARY) $(abspath $(CHECKOUT))
+client-conformance: need-checkout binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the cases of Durable Streams for clients (CHECKOUT=<a checkout of its repository>, ADAPTER=<a client's program in it>)
+	npm --prefix $(DURABLE_STREAMS) --loglevel=error run client-conformance -- $(DEBUG_BINARY) $(abspath $(CHECKOUT)) $(abspath $(ADAPTER))
 
 .PHONY: proxy-conformance
 proxy-conformance: need-checkout binary $(DURABLE_STREAMS)/node_modules/.package-lock.json ## Run the suite of the proxy protocol (CHECKOUT=<a checkout of its repository>)

@@ -1,29 +1,20 @@
 // The transport of the AI SDK over Durable Streams, as an application has it: a route that answers chats, and a chat that
 // is reloaded in the middle of an answer.
 
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-
 import { createDurableChatTransport, toDurableStreamResponse } from '@durable-streams/aisdk-transport'
 import { readUIMessageStream, streamText } from 'ai'
 import { MockLanguageModelV3 } from 'ai/test'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 
+import { httpServer } from './http_server.js'
 import { serverUnderTest } from './under_test.js'
 
 const WORDS = ['Answers ', 'outlive ', 'their ', 'readers: ', '日本語, \r\n\n', 'event: close\n', '"quoted".']
 
 const server = serverUnderTest()
-let app
+const app = httpServer(answer)
 /** What the model says, in the order in which the test lets it. */
 let model
-
-beforeAll(async () => {
-  app = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
-  await once(app, 'listening')
-})
-
-afterAll(() => app.close())
 
 /** The application's routes: `POST /chat` begins an answer, `GET /chat/{id}/stream` says where one is that goes on. */
 async function answer(request, response) {
@@ -75,7 +66,7 @@ function textOf(message) {
 test('an answer of the AI SDK reaches who asked and who reloads in the middle of it', async () => {
   let goOn
   model = modelThatPauses(new Promise((resolve) => (goOn = resolve)))
-  const transport = createDurableChatTransport({ api: `http://127.0.0.1:${app.address().port}/chat` })
+  const transport = createDurableChatTransport({ api: `${app.url}/chat` })
   const chatId = 'one'
   const asked = await transport.sendMessages({ trigger: 'submit-message', chatId, messages: [] })
 

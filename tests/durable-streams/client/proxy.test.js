@@ -2,36 +2,24 @@
 
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 
 import { stream } from '@durable-streams/client'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
+import { httpServer } from './http_server.js'
 import { serverUnderTest } from './under_test.js'
 
 const SECRET = 'a-secret-of-the-tests'
 
-let upstream
 /** Takes the next call of the upstream. */
 let answer
-
-beforeAll(async () => {
-  upstream = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1')
-  await once(upstream, 'listening')
-})
-
-afterAll(() => upstream.close())
-
+const upstream = httpServer((request, response) => answer(request, response))
 const server = serverUnderTest(async (directory) => {
   const configuration = join(directory, 'everstream.toml')
-  await writeFile(configuration, `proxy_secret = "${SECRET}"\nproxy_allow = ["${upstreamUrl()}"]\n`)
+  await writeFile(configuration, `proxy_secret = "${SECRET}"\nproxy_allow = ["${upstream.url}"]\n`)
   return ['--config', configuration, '--long-poll-timeout', '2s']
 })
-
-function upstreamUrl() {
-  return `http://127.0.0.1:${upstream.address().port}`
-}
 
 /** Calls the upstream through the proxy; its answer is written by the test. */
 async function call(contentType) {
@@ -43,7 +31,7 @@ async function call(contentType) {
   })
   const created = fetch(`${server.url}/v1/proxy`, {
     method: 'POST',
-    headers: { Authorization: `Bearer ${SECRET}`, 'Upstream-URL': `${upstreamUrl()}/answer`, 'Upstream-Method': 'POST' },
+    headers: { Authorization: `Bearer ${SECRET}`, 'Upstream-URL': `${upstream.url}/answer`, 'Upstream-Method': 'POST' },
     body: '{}',
   })
   const response = await called

@@ -1,24 +1,15 @@
 // The transport of TanStack AI over Durable Streams: one chat in several tabs, by that project's own chat client.
 
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-
 import { durableStreamConnection, toDurableChatSessionResponse } from '@durable-streams/tanstack-ai-transport'
 import { ChatClient } from '@tanstack/ai-client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 
+import { httpServer } from './http_server.js'
 import { serverUnderTest } from './under_test.js'
 
 const server = serverUnderTest()
+const app = httpServer(answer)
 const WORDS = ['One ', 'chat, ', 'many ', 'tabs.']
-let app
-
-beforeAll(async () => {
-  app = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
-  await once(app, 'listening')
-})
-
-afterAll(() => app.close())
 
 /** `POST /{chat}`: keeps the last message and the model's answer to it in the stream of the chat. */
 async function answer(request, response) {
@@ -49,7 +40,7 @@ class Tab {
 
   constructor(chat) {
     const connection = durableStreamConnection({
-      sendUrl: `http://127.0.0.1:${app.address().port}/${chat}`,
+      sendUrl: `${app.url}/${chat}`,
       readUrl: server.stream(`chats/${chat}`),
     })
     this.#client = new ChatClient({

@@ -29,10 +29,10 @@ use memtable::{Bounds, Sealings};
 const RECORDS_BLOCK_BYTES: u32 = 16 * 1024;
 /// So many tables of records are merged at once. Those of folds from all over lie across all that was merged before,
 /// which is merged again: the more of them there are at a time, the less often. Readers look into each.
-const UNMERGED_TABLES: u8 = 12;
+const UNMERGED_TABLES: u8 = 16;
 /// What they are merged into is cut into tables of this size; with the number above it, what is merged again and again
 /// is as large as by default.
-const RECORDS_TABLE_BYTES: u64 = 20 * 1024 * 1024;
+const RECORDS_TABLE_BYTES: u64 = 15 * 1024 * 1024;
 /// Sealed journals beyond this force the keyspaces that hold them to flush, which bounds what a boot reads.
 const SEALED_JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// One: with more, the store's first worker spins on the queue while another compacts.

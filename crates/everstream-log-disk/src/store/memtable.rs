@@ -17,9 +17,9 @@ use super::Store;
 /// With so many sealed memtables of a keyspace a write waits. One less than where the store halts it, and one more may
 /// be sealed by the store's worker meanwhile.
 const SEALED_MAX: usize = 3;
-/// With so many tables of records that are not merged a fold waits: the store delays its own writes beyond 20, and halts
-/// them at 30.
-const TABLES_MAX: usize = 20;
+/// With so many tables of records that are not merged a fold waits. The store halts its own writes at 30, for ever once
+/// its worker has died: this leaves room for the fold's table, what the store has in memory, and memtables that are sealed.
+const TABLES_MAX: usize = 24;
 /// How often a waiting write looks again: the store gives no signal, and writing a memtable takes longer.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

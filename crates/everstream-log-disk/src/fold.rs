@@ -14,7 +14,7 @@ use crate::pending::PendingStream;
 use crate::store::Store;
 
 pub(crate) use batch::stage;
-use pace::Pace;
+pub(crate) use pace::Pace;
 
 /// Streams that are folded together, in the order of their numbers.
 type Part<'a> = Vec<(StreamKey, &'a PendingStream)>;
@@ -30,10 +30,10 @@ pub(crate) fn fold_stream(store: &Store, stream: StreamKey) -> fjall::Result<usi
     Ok(bytes)
 }
 
-/// Folds what is set aside, then lets go of it, while appends go on: no faster than they need it. What is written is as
-/// durable as `mode` says. Not in a caller's thread.
-pub(crate) fn fold_aside(store: &Store, mode: Option<PersistMode>) -> fjall::Result<()> {
-    fold(store, mode, &mut Pace::beside(&store.pending))
+/// Folds what is set aside, then lets go of it, while appends go on, at their `pace`. What is written is as durable as
+/// `mode` says. Not in a caller's thread.
+pub(crate) fn fold_aside(store: &Store, mode: Option<PersistMode>, pace: &mut Pace<'_>) -> fjall::Result<()> {
+    fold(store, mode, pace)
 }
 
 /// Folds everything there is, at once.

@@ -1,6 +1,6 @@
 //! The folding thread: turns what is set aside into rows of the store, then removes the journal that held it.
 //!
-//! It also has the next journal ready, so that whoever finds the open set full changes over to a new one without a call
+//! It also has the next journal ready, with zeros for as much as may come to it, so that whoever finds the open set full changes over to a new one without a call
 //! to the system.
 
 use std::io;
@@ -12,7 +12,7 @@ use everstream_log::Durability;
 use fjall::PersistMode;
 
 use crate::failure::Refusal;
-use crate::fold::{fold_all, fold_aside};
+use crate::fold::{Pace, fold_all, fold_aside};
 use crate::journal::{Journal, sync_files, sync_names};
 use crate::store::Store;
 
@@ -32,7 +32,7 @@ struct Shared {
 pub(crate) struct Journals {
     pub(crate) directory: PathBuf,
     pub(crate) durability: Durability,
-    /// At `fsync`: so many bytes of a journal are made ready before it is used.
+    /// So many bytes of a journal are made ready before it is used.
     pub(crate) prepared_bytes: usize,
 }
 
@@ -68,11 +68,20 @@ impl Journals {
         }
     }
 
-    fn make(&self, number: u64) -> io::Result<Option<Journal>> {
+    /// One of the first two, which much may never come to: at `os` nothing is made ready for it.
+    fn make_first(&self, number: u64) -> io::Result<Option<Journal>> {
+        match self.durability {
+            Durability::Os => Journal::create(&self.directory, number, 0, &mut Pace::at_once()).map(Some),
+            Durability::Memory | Durability::Fsync => self.make(number, &mut Pace::at_once()),
+        }
+    }
+
+    fn make(&self, number: u64, pace: &mut Pace<'_>) -> io::Result<Option<Journal>> {
+        let Self { directory, prepared_bytes, .. } = self;
         match self.durability {
             Durability::Memory => Ok(None),
-            Durability::Os => Journal::create(&self.directory, number).map(Some),
-            Durability::Fsync => Journal::create_synced(&self.directory, number, self.prepared_bytes).map(Some),
+            Durability::Os => Journal::create(directory, number, *prepared_bytes, pace).map(Some),
+            Durability::Fsync => Journal::create_synced(directory, number, *prepared_bytes, pace).map(Some),
         }
     }
 }
@@ -80,8 +89,8 @@ impl Journals {
 impl Folder {
     /// Makes the first two journals, of which it returns the first.
     pub(crate) fn new(journals: Journals) -> io::Result<(Self, Option<Journal>)> {
-        let first = journals.make(1)?;
-        let spare = journals.make(2)?;
+        let first = journals.make_first(1)?;
+        let spare = journals.make_first(2)?;
         let state = Mutex::new(State { number: 2, spare, ..State::default() });
         Ok((Self(Arc::new(Shared { journals, state, changed: Condvar::new() })), first))
     }
@@ -178,9 +187,10 @@ impl Folder {
 
     fn fold(&self, store: &Store, old: Option<Journal>, number: u64) -> fjall::Result<Option<Journal>> {
         let journals = &self.0.journals;
-        fold_aside(store, journals.mode())?;
+        let mut pace = Pace::beside(&store.pending);
+        fold_aside(store, journals.mode(), &mut pace)?;
         // Made before the old one goes: a number is not used twice.
-        let spare = journals.make(number)?;
+        let spare = journals.make(number, &mut pace)?;
         if let Some(old) = old {
             old.remove()?;
         }

@@ -1,7 +1,7 @@
 //! Our own journal: the appends that are not in the store yet, as they were committed, one frame for each commit.
 //!
 //! A journal is a file that only grows and is removed once everything in it is in the store. Its number rises with each
-//! one that is begun; nothing in a file is ever written over.
+//! one that is begun; nothing in a file is ever written over but the zeros that it may be made with.
 
 mod entry;
 mod file;

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use crate::pending::Pending;
 
-/// The bytes of rows in a step: less than 100 µs.
+/// The bytes of rows in a step, or of a journal that is made: less than 100 µs.
 const STEP_BYTES: usize = 32 * 1024;
 /// What a step is followed by, where there is time.
 const REST: Duration = Duration::from_micros(500);
 
 #[derive(Debug)]
-pub(super) struct Pace<'a> {
+pub(crate) struct Pace<'a> {
     /// What fills up meanwhile, and waits for the fold once it is full; nothing when the fold is all there is to do.
     filling: Option<&'a Pending>,
-    /// The bytes of rows that are folded by now.
+    /// The bytes that are written by now.
     folded: usize,
     /// How many of them there were at the last step's end.
     folded_before: usize,
@@ -26,18 +26,18 @@ pub(super) struct Pace<'a> {
 
 impl<'a> Pace<'a> {
     /// Of a fold beside which appends go on.
-    pub(super) const fn beside(filling: &'a Pending) -> Self {
+    pub(crate) const fn beside(filling: &'a Pending) -> Self {
         Self { filling: Some(filling), folded: 0, folded_before: 0 }
     }
 
     /// Of one that somebody waits for.
-    pub(super) const fn at_once() -> Self {
+    pub(crate) const fn at_once() -> Self {
         Self { filling: None, folded: 0, folded_before: 0 }
     }
 
-    /// Takes note of `bytes` of rows, and rests when a step is done and there is time. Not with a lock that anybody who
+    /// Takes note of `bytes` of rows, or of the journal that is made behind them, and rests when a step is done and there is time. Not with a lock that anybody who
     /// answers takes.
-    pub(super) fn step(&mut self, bytes: usize) {
+    pub(crate) fn step(&mut self, bytes: usize) {
         if self.is_rest_due(bytes) {
             thread::park_timeout(REST);
         }

@@ -173,7 +173,7 @@ fn a_stream_deleted_before_its_fold_gets_no_rows() {
     rig.append(2, 0, LARGE, |_| {});
     rig.store.pending.set_aside();
     rig.change(delete("a", StreamKey(1)));
-    fold_aside(&rig.store, None).unwrap();
+    fold_aside(&rig.store, None, &mut Pace::at_once()).unwrap();
     assert_eq!(rig.store.last_run(StreamKey(1)).unwrap(), None);
     assert_eq!(rig.lens(2), [LARGE]);
 }

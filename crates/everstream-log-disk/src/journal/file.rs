@@ -9,10 +9,11 @@ use bytes::Bytes;
 use everstream_log::Entry;
 
 use super::frame::{Place, ser};
+use crate::fold::Pace;
 
 const SUFFIX: &str = ".journal";
-/// So many zeros are written at once.
-const PIECE_BYTES: usize = 256 * 1024;
+/// Written one behind the other to make a journal ready: so few that they stay in a core's caches.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// A journal that is being written.
 #[derive(Debug)]
@@ -25,22 +26,32 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Begins journal `number` in `directory`, whose appends are left to the kernel.
-    pub(crate) fn create(directory: &Path, number: u64) -> io::Result<Self> {
+    /// Begins journal `number` in `directory`, whose appends are left to the kernel. Its first `prepared_bytes` are there as
+    /// zeros: an append that is written over them has no new page, block or length to note, which costs more than the bytes.
+    pub(crate) fn create(
+        directory: &Path,
+        number: u64,
+        prepared_bytes: usize,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<Self> {
         let path = directory.join(format!("{number}{SUFFIX}"));
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        for start in (0..prepared_bytes).step_by(ZEROS.len()) {
+            let piece = ZEROS.get(..prepared_bytes - start).unwrap_or(&ZEROS);
+            file.write_all_at(piece, start as u64)?;
+            pace.step(piece.len());
+        }
         Ok(Self { number, path, file, position: 0, is_synced: false })
     }
 
-    /// The same of one whose appends are put on the device. Its first `prepared_bytes` are there as zeros, and on the
-    /// device: a flush of what is written over them has no new block or length to note, which costs more than the bytes.
-    pub(crate) fn create_synced(directory: &Path, number: u64, prepared_bytes: usize) -> io::Result<Self> {
-        let journal = Self { is_synced: true, ..Self::create(directory, number)? };
-        let zeros = vec![0; prepared_bytes.min(PIECE_BYTES)];
-        for start in (0..prepared_bytes).step_by(PIECE_BYTES) {
-            let piece = zeros.get(..prepared_bytes - start).unwrap_or(&zeros);
-            journal.file.write_all_at(piece, start as u64)?;
-        }
+    /// The same of one whose appends are put on the device, where the zeros are by then.
+    pub(crate) fn create_synced(
+        directory: &Path,
+        number: u64,
+        prepared_bytes: usize,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<Self> {
+        let journal = Self { is_synced: true, ..Self::create(directory, number, prepared_bytes, pace)? };
         journal.file.sync_all()?;
         sync_names(directory)?;
         Ok(journal)
@@ -96,4 +107,32 @@ pub(crate) fn sync_files(directory: &Path) -> io::Result<()> {
 /// Puts on the device which files there are.
 pub(crate) fn sync_names(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use everstream_log::{NewRecord, Offset, StreamKey, Timestamp};
+
+    use super::*;
+    use crate::journal::scan;
+
+    fn entry(first: u64) -> Entry {
+        let records = vec![NewRecord { time: Timestamp(1), data: Bytes::from_static(&[7; 40_000]) }];
+        Entry { stream: StreamKey(1), first: Offset(first), records, closure: None, sequencing: None }
+    }
+
+    #[test]
+    fn appends_over_the_zeros_and_behind_them_are_all_that_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let prepared_bytes = ZEROS.len() + 1;
+        let mut journal = Journal::create(directory.path(), 7, prepared_bytes, &mut Pace::at_once()).unwrap();
+        let path = journal.path.clone();
+        assert!(read(&path).unwrap() == vec![0; prepared_bytes]);
+        for appends in 1..4 {
+            journal.append(&mut Vec::new(), &[entry(appends)]).unwrap();
+            let found = scan(7, &read(&path).unwrap());
+            assert_eq!((found.entries.len() as u64, found.whole_bytes), (appends, journal.position));
+            assert!(found.torn.is_empty());
+        }
+    }
 }

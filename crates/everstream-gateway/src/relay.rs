@@ -2,11 +2,12 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use everstream_hub::{self as hub, Append, Appender, Close, Dormant, Stream, Tasks};
+use everstream_hub::{self as hub, Append, Appender, Aside, Close, Stream, Tasks};
 use everstream_log::CloseReason;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -67,12 +68,12 @@ impl Relay {
         let (draining, cutoff) = (tasks.draining(), tasks.cutoff());
         let ending = {
             let appender = stream.appender();
+            let aside = appender.aside();
             let (stream, phase, permit) = (&stream, &phase, Some(self.permit));
-            let carrier = Box::new(Carrier { appender, intake, ahead: None, stream, phase, permit });
             // On the heap, where what is touched for a token lies together.
-            let mut carrying = Box::pin(AssertUnwindSafe(carrier.carry(origin, self.refusal)).catch_unwind());
+            let mut carrier = Box::new(Carrier { ahead: None, appender, intake, stream, phase, permit });
             // Beside every token of the answer, and woken once at most.
-            let mut interrupted = Dormant::new(Box::pin(async {
+            let interrupted = Box::pin(async {
                 tokio::select! {
                     // Each branch only looks.
                     biased;
@@ -80,28 +81,21 @@ impl Relay {
                     () = cutoff.cancelled() => Ending::Close(shut_down()),
                     () = left_alone(presence.abandoned(stream, on_disconnect, audience), draining) => abandoned(),
                 }
-            }));
-            // Each may be dropped: `carry` then closes the upstream's connection, and an append that was handed over takes
-            // full effect. `carry` goes first, since its own last append ends the stream too.
-            poll_fn(|cx| match carrying.as_mut().poll(cx) {
-                Poll::Ready(ending) => Poll::Ready(ending.unwrap_or_else(|_| failed(&internal()))),
-                Poll::Pending => interrupted.poll_unpin(cx),
-            })
-            .await
-        };
-        let whole = match ending {
-            Ending::Whole(answer) => Some(answer),
-            Ending::Ended => None,
-            // After the cutoff an upstream may be lost by our own doing: one may be a mount of this very process.
-            Ending::Close(_) if cutoff.is_cancelled() => {
-                close_stream(&stream, shut_down()).await;
-                None
-            }
-            Ending::Close(close) => {
-                close_stream(&stream, close).await;
-                None
+            });
+            let mut uninterrupted = Uninterrupted { aside, interrupted };
+            // Each of the three may be dropped: the upstream's connection is then closed, and an append that was handed over
+            // takes full effect. All that is asked for a token is in the second, which is no future of its own.
+            match uninterrupted.run(Box::pin(carrier.begin(origin, self.refusal))).await {
+                Ok(Ok(mut answer)) => match uninterrupted.run(poll_fn(|cx| carrier.poll_last(&mut answer, cx))).await {
+                    Ok(last) => {
+                        uninterrupted.run(Box::pin(carrier.end(answer, last))).await.unwrap_or_else(|other| other)
+                    }
+                    Err(ending) => ending,
+                },
+                Ok(Err(ending)) | Err(ending) => ending,
             }
         };
+        let whole = conclude(&stream, ending, cutoff).await;
         phase.send_if_modified(Phase::close);
         drop(self.listed);
         if let Some(answer) = whole {
@@ -110,14 +104,47 @@ impl Relay {
     }
 }
 
+/// Runs the steps of a relay until one of them is interrupted.
+struct Uninterrupted<F> {
+    aside: Aside,
+    interrupted: Pin<Box<F>>,
+}
+
+impl<F: Future<Output = Ending>> Uninterrupted<F> {
+    /// What `step` comes to.
+    ///
+    /// # Errors
+    /// How the relaying ended meanwhile. `step` goes first, since its own last append ends the stream too.
+    fn run<T>(&mut self, step: impl Future<Output = T> + Unpin) -> impl Future<Output = Result<T, Ending>> {
+        let mut step = AssertUnwindSafe(step).catch_unwind();
+        poll_fn(move |cx| match step.poll_unpin(cx) {
+            Poll::Ready(done) => Poll::Ready(done.map_err(|_| failed(&internal()))),
+            Poll::Pending => self.aside.poll(cx, |cx| self.interrupted.as_mut().poll(cx)).map(Err),
+        })
+    }
+}
+
+/// Closes the stream where the relaying has left it open. Returns an answer that was carried over whole.
+async fn conclude(stream: &Stream, ending: Ending, cutoff: &CancellationToken) -> Option<Box<UpstreamAnswer>> {
+    let close = match ending {
+        Ending::Whole(answer) => return Some(answer),
+        Ending::Ended => return None,
+        // After the cutoff an upstream may be lost by our own doing: one may be a mount of this very process.
+        Ending::Close(_) if cutoff.is_cancelled() => shut_down(),
+        Ending::Close(close) => close,
+    };
+    close_stream(stream, close).await;
+    None
+}
+
 /// The part of a relay that reads and appends; it is dropped where it stands when the stream ends otherwise. In this order:
 /// what each token touches lies together.
 #[repr(C)]
 struct Carrier<'a> {
-    appender: Appender,
-    intake: Intake,
     /// What was read and has to wait for the log, or, once taken, for the writer's queue. On the heap, since it is rare.
     ahead: Option<Box<Option<Append>>>,
+    appender: Appender,
+    intake: Intake,
     stream: &'a Stream,
     phase: &'a watch::Sender<Phase>,
     /// Given back before anybody can see that the answer is over: who asks again then finds the place free.
@@ -133,23 +160,36 @@ enum Last {
 }
 
 impl Carrier<'_> {
-    async fn carry(mut self: Box<Self>, origin: Origin, refusal: oneshot::Sender<PassThrough>) -> Ending {
+    /// Has the answer's head, and lets whoever waits for it know.
+    ///
+    /// # Errors
+    /// How the relaying ended where there is nothing to carry over.
+    async fn begin(
+        &mut self,
+        origin: Origin,
+        refusal: oneshot::Sender<PassThrough>,
+    ) -> Result<Box<UpstreamAnswer>, Ending> {
         let mut answer = match origin {
             Origin::Answered(answer) => answer,
-            // On the heap: it is over before the first token comes, and its room would be the relay's to the end.
-            Origin::Call(upstream, call) => match Box::pin(upstream.send(*call)).await {
+            Origin::Call(upstream, call) => match upstream.send(*call).await {
                 Ok(answer) => Box::new(answer),
-                Err(failure) => return failed(&self.report(&failure)),
+                Err(failure) => return Err(failed(&self.report(&failure))),
             },
         };
         if !self.intake.takes(&answer) {
             drop(self.permit.take());
-            Box::pin(refusal::pass_on(self.stream, *answer, refusal)).await;
-            return Ending::Ended;
+            refusal::pass_on(self.stream, *answer, refusal).await;
+            return Err(Ending::Ended);
         }
         let headers = Arc::new(crate::header::beside_events(answer.headers()));
         self.phase.send_replace(Phase::Answering(headers));
-        match self.carry_body(&mut answer).await {
+        answer.begin_to_wait();
+        Ok(answer)
+    }
+
+    /// Appends what comes last.
+    async fn end(&mut self, answer: Box<UpstreamAnswer>, last: Result<Last, hub::Error>) -> Ending {
+        match self.close_with(last).await {
             Ok(CloseReason::Completed) => Ending::Whole(answer),
             Ok(_) => Ending::Ended,
             Err(detail) => {
@@ -160,9 +200,8 @@ impl Carrier<'_> {
     }
 
     /// Returns how the stream was closed.
-    async fn carry_body(&mut self, answer: &mut UpstreamAnswer) -> Result<CloseReason, CloseDetail> {
-        answer.begin_to_wait();
-        let (records, close) = match poll_fn(|cx| self.poll_last(answer, cx)).await {
+    async fn close_with(&mut self, last: Result<Last, hub::Error>) -> Result<CloseReason, CloseDetail> {
+        let (records, close) = match last {
             Ok(Last::Events(records, close)) => (records, close),
             Ok(Last::Over(over)) => match self.appender.settled().await {
                 Ok(()) => (Vec::new(), self.close(over)?),

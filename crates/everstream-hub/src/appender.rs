@@ -23,9 +23,31 @@ pub struct Appender {
     queueing: Option<Queueing>,
 }
 
+/// What a task waits for beside the appends it hands over: looked at only when it has woken the task, as by a
+/// [`Dormancy`](crate::Dormancy). That it has is noted where it is noted what has become of the appends: a task looks at
+/// both for every token, and thousands of answers push one another out of the caches.
+#[derive(Debug)]
+pub struct Aside {
+    receipt: Arc<Receipt>,
+    bed: Bed,
+}
+
+impl Aside {
+    /// Calls `look` if something it looked at has woken it since, else nothing is there.
+    pub fn poll<T>(&mut self, cx: &Context<'_>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        self.receipt.poll_aside(&mut self.bed, cx, look)
+    }
+}
+
 impl Appender {
     pub(crate) fn new(stream: Stream) -> Self {
         Self { stream, receipt: Arc::default(), bed: Bed::default(), queueing: None }
+    }
+
+    /// For the one thing that the task of this appender waits for beside it.
+    #[must_use]
+    pub fn aside(&self) -> Aside {
+        Aside { receipt: Arc::clone(&self.receipt), bed: Bed::default() }
     }
 
     /// Hands `append` over once the one before is acknowledged.

@@ -18,32 +18,53 @@ pub struct Dormancy {
 
 /// A future within a [`Dormancy`] of its own.
 #[derive(Debug)]
-pub struct Dormant<F> {
+pub(crate) struct Dormant<F> {
     future: F,
     dormancy: Dormancy,
 }
 
-/// Remembers that it was rung, and wakes the task that sleeps by it.
+/// Whether something has woken a task for what it waits for beside its work. It has, before the first look.
 #[derive(Debug)]
+pub struct Rung(AtomicBool);
+
+/// Remembers that it was rung, and wakes the task that sleeps by it.
+#[derive(Debug, Default)]
 struct Bell {
-    has_rung: AtomicBool,
+    rung: Rung,
     sleeper: Sleeper,
+}
+
+impl Rung {
+    /// It has. The task is to be woken behind this.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it has since this was asked last.
+    pub fn take(&self) -> bool {
+        // Nearly always it has not: then a look at the flag is all.
+        self.0.load(Ordering::Acquire) && self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Default for Rung {
+    fn default() -> Self {
+        Self(AtomicBool::new(true))
+    }
 }
 
 impl Dormancy {
     /// One that looks the first time it is polled.
     #[must_use]
     pub fn new() -> Self {
-        let bell = Bell { has_rung: AtomicBool::new(true), sleeper: Sleeper::default() };
-        Self { bell: Arc::new(bell), bed: Bed::default() }
+        Self { bell: Arc::default(), bed: Bed::default() }
     }
 
     /// Calls `look` if something it looked at has woken it since, else nothing is there.
     pub fn poll<T>(&mut self, cx: &Context<'_>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         // Before the look: a ring in between wakes the task.
         self.bell.sleeper.lie_down(&mut self.bed, cx);
-        // Nearly always it has not: then a look at the flag is all.
-        if !self.bell.has_rung.load(Ordering::Acquire) || !self.bell.has_rung.swap(false, Ordering::AcqRel) {
+        if !self.bell.rung.take() {
             return Poll::Pending;
         }
         look(&mut Context::from_waker(&Waker::from(Arc::clone(&self.bell))))
@@ -51,7 +72,7 @@ impl Dormancy {
 
     /// Has it look the next time it is polled: what it looks at was changed, or was found ready.
     pub fn rouse(&self) {
-        self.bell.has_rung.store(true, Ordering::Release);
+        self.bell.rung.set();
     }
 }
 
@@ -63,14 +84,8 @@ impl Default for Dormancy {
 
 impl<F: Future + Unpin> Dormant<F> {
     /// Puts `future` to sleep after its first poll.
-    pub fn new(future: F) -> Self {
+    pub(crate) fn new(future: F) -> Self {
         Self { future, dormancy: Dormancy::new() }
-    }
-
-    /// The future, to be changed; it is polled next time.
-    pub fn rouse(&mut self) -> &mut F {
-        self.dormancy.rouse();
-        &mut self.future
     }
 }
 
@@ -89,7 +104,7 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.has_rung.store(true, Ordering::Release);
+        self.rung.set();
         self.sleeper.wake();
     }
 }
@@ -97,7 +112,7 @@ impl Wake for Bell {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::future::{pending, poll_fn, ready};
+    use std::future::{pending, poll_fn};
     use std::time::Duration;
 
     use tokio::sync::Notify;
@@ -133,14 +148,5 @@ mod tests {
         let timer = timeout(Duration::from_secs(5), pending::<()>());
         assert!(Dormant::new(Box::pin(timer)).await.is_err());
         assert_eq!(began.elapsed().as_secs(), 5);
-    }
-
-    #[test]
-    fn a_changed_future_is_polled_again() {
-        let silence: Pin<Box<dyn Future<Output = ()>>> = Box::pin(pending());
-        let mut dormant = Dormant::new(silence);
-        assert!(futures_util::FutureExt::now_or_never(&mut dormant).is_none());
-        *dormant.rouse() = Box::pin(ready(()));
-        assert!(futures_util::FutureExt::now_or_never(&mut dormant).is_some());
     }
 }

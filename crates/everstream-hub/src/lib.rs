@@ -37,13 +37,13 @@ mod tasks;
 mod waiters;
 mod writer;
 
-pub use appender::Appender;
+pub use appender::{Appender, Aside};
 pub use appending::Appending;
 pub use batch::{Batch, BatchFrame, BatchPlace, DueBatch, EncodeBatch};
 pub use config::HubConfig;
 pub use content::ContentKind;
 pub use create::{CreateStream, Created};
-pub use dormant::{Dormancy, Dormant};
+pub use dormant::{Dormancy, Rung};
 pub use error::{Error, ErrorKind};
 pub use event_id::{EventId, InvalidEventId};
 pub use fork::{ForkFrom, Source};

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::dormant::Rung;
 use crate::sleeper::{Bed, Sleeper};
 use crate::stream::Sequenced;
 
@@ -44,7 +45,9 @@ pub(crate) struct Receipt {
     state: AtomicU8,
     /// Set once, before `state` says so.
     failure: OnceLock<Box<Error>>,
-    /// Woken by a failure, and by a success only if that is waited for.
+    /// By what the task waits for beside its appends.
+    rung: Rung,
+    /// Woken by that, by a failure, and by a success only if that is waited for.
     sleeper: Sleeper,
 }
 
@@ -84,6 +87,21 @@ impl Receipt {
         self.failure().map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// Calls `look` if something it looked at has woken the task since, else nothing is there.
+    pub(crate) fn poll_aside<T>(
+        self: &Arc<Self>,
+        bed: &mut Bed,
+        cx: &Context<'_>,
+        look: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        // Before the look: a ring in between wakes the task.
+        self.sleeper.lie_down(bed, cx);
+        if !self.rung.take() {
+            return Poll::Pending;
+        }
+        look(&mut Context::from_waker(&Waker::from(Arc::clone(self))))
+    }
+
     /// The outcome, if in `state` nothing is under way.
     fn settled(&self, state: u8) -> Option<Result<(), Error>> {
         let failure = || if state & FAILED == 0 { None } else { self.failure() };
@@ -107,6 +125,17 @@ impl Receipt {
     }
 }
 
+impl Wake for Receipt {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.set();
+        self.sleeper.wake();
+    }
+}
+
 impl UnderWay {
     fn settle(mut self, outcome: Result<(), Error>) {
         if let Some(receipt) = self.0.take() {
@@ -119,6 +148,34 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(receipt) = self.0.take() {
             receipt.settle(Err(Error::draining()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beside_the_appends_is_looked_at_first_and_when_it_has_rung() {
+        let (receipt, mut bed) = (Arc::<Receipt>::default(), Bed::default());
+        let cx = Context::from_waker(Waker::noop());
+        let (mut looks, mut bell) = (0, None);
+        let mut poll = |bell: &mut Option<Waker>| {
+            let polled = receipt.poll_aside(&mut bed, &cx, |cx| {
+                looks += 1;
+                *bell = Some(cx.waker().clone());
+                if looks < 3 { Poll::Pending } else { Poll::Ready(looks) }
+            });
+            (polled, looks)
+        };
+        assert_eq!(poll(&mut bell), (Poll::Pending, 1));
+        assert_eq!(poll(&mut bell), (Poll::Pending, 1));
+        for looks in [Poll::Pending, Poll::Ready(3)] {
+            bell.take().unwrap().wake();
+            assert_eq!(poll(&mut bell).0, looks);
+            assert_eq!(poll(&mut bell).0, Poll::Pending, "an append that settles does not ring");
+            receipt.begin().settle(Ok(()));
         }
     }
 }

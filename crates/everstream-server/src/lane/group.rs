@@ -10,8 +10,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
+use everstream_hub::Rung;
 use everstream_log::StreamKey;
 
 use super::{Lane, Onward, Peer};
@@ -26,14 +27,20 @@ mod member;
 mod pause;
 mod state;
 
-/// A group; see the module.
+/// A group; see the module. In this order: what an event touches lies together.
+#[repr(C)]
 pub(crate) struct Group<V: Voice> {
+    /// By time, which is asked only when it has something to say.
+    rung: Rung,
+    state: Mutex<State<V>>,
     stream: StreamKey,
     lane: Lane,
     /// Where those who leave go.
     onward: Arc<dyn Onward>,
-    state: Mutex<State<V>>,
 }
+
+/// What time wakes, which must not keep the group: its timer is the group's own.
+struct Ringer<V: Voice>(Weak<Group<V>>);
 
 /// A group, whatever its members' voices.
 pub(super) trait AnyGroup: Any + Send + Sync + fmt::Debug {
@@ -65,8 +72,8 @@ impl<V: Voice> Group<V> {
             let (subscription, voice, pulse) = body.into_parts();
             let ends = pulse.ends();
             let state = State::new(subscription, unison, pulse.with_end(None));
-            let group = Self { stream: key, lane: lane.clone(), onward: Arc::clone(onward), state: Mutex::new(state) };
-            let group = Arc::new(group);
+            let (state, lane_here, onward) = (Mutex::new(state), lane.clone(), Arc::clone(onward));
+            let group = Arc::new(Self { rung: Rung::default(), state, stream: key, lane: lane_here, onward });
             lane.found(key, &group);
             group.state().admit(&group, at, peer, voice, ends);
             drop(lane.tasks().spawn(Running(group)));
@@ -90,6 +97,14 @@ impl<V: Voice> Group<V> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Calls `look` if time has something to say, or what it goes by was changed; else nothing is there.
+    fn poll_time<T>(self: &Arc<Self>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        if !self.rung.take() {
+            return Poll::Pending;
+        }
+        look(&mut Context::from_waker(&Waker::from(Arc::new(Ringer(Arc::downgrade(self))))))
+    }
+
     fn weak(self: &Arc<Self>) -> Weak<dyn AnyGroup> {
         let group: Arc<dyn AnyGroup> = Arc::<Self>::clone(self);
         Arc::downgrade(&group)
@@ -103,6 +118,15 @@ impl<V: Voice> AnyGroup for Group<V> {
 
     fn rouse(&self) {
         self.state().rouse();
+    }
+}
+
+impl<V: Voice> Wake for Ringer<V> {
+    fn wake(self: Arc<Self>) {
+        if let Some(group) = self.0.upgrade() {
+            group.rung.set();
+            group.rouse();
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstream_hub::{Delivery, Dormancy};
+use everstream_hub::Delivery;
 use everstream_log::Offset;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -66,8 +66,6 @@ pub(super) struct State<V: Voice> {
     pause: Pause,
     /// The end of this pulse is the earliest of the members' ends.
     pulse: Pulse,
-    /// The pulse is asked only when it has something to say.
-    aside: Dormancy,
     /// Those who wait until the members are where they are, in the order of their offsets.
     arriving: VecDeque<(Offset, Member<V>)>,
     /// The places of members whose sockets have something to say; each at most once.
@@ -92,7 +90,6 @@ impl<V: Voice> State<V> {
             held_up: HeldUp::new(),
             pause: Pause::default(),
             pulse,
-            aside: Dormancy::new(),
             has_waited: false,
             is_leaving: false,
             waker: None,
@@ -212,7 +209,7 @@ impl<V: Voice> State<V> {
 
     /// Looks for what the stream has, or else what time demands.
     fn look(&mut self, group: &Arc<Group<V>>, sockets: &mut usize, cx: &mut Context<'_>) -> Step {
-        let Self { unison, subscription, due, aside, pulse, pause, .. } = self;
+        let Self { unison, subscription, due, pulse, pause, .. } = self;
         if due.capacity() == 0 {
             *due = SPARE.take();
         }
@@ -226,14 +223,14 @@ impl<V: Voice> State<V> {
                 self.is_leaving = true;
                 None
             }
-            Poll::Pending => match aside.poll(cx, |cx| pulse.poll(cx)) {
+            Poll::Pending => match group.poll_time(|cx| pulse.poll(cx)) {
                 Poll::Ready(beat) => Some(beat),
                 Poll::Pending => return self.rest(),
             },
         };
         match beat {
             Some(Beat::KeepAlive) => {
-                self.aside.rouse();
+                group.rung.set();
                 let mut comment = VecDeque::from([Due { bytes: control::keep_alive(), next: self.at }]);
                 self.round = Some(Box::new(UnderWay::ByUs(Round::gather(&mut comment, self.at, None))));
             }
@@ -286,7 +283,7 @@ impl<V: Voice> State<V> {
         let earlier = Deadline::earlier(self.pulse.ends(), member.ends);
         if earlier != self.pulse.ends() {
             self.pulse.set_end(earlier);
-            self.aside.rouse();
+            group.rung.set();
         }
         self.members.push(member);
     }
@@ -317,7 +314,7 @@ impl<V: Voice> State<V> {
         }
         let soon = now.checked_add(END_STEP).filter(|_| *sockets > 0);
         self.pulse.set_end(next.map(|next| Deadline { at: soon.map_or(next.at, |soon| soon.max(next.at)), ..next }));
-        self.aside.rouse();
+        group.rung.set();
     }
 
     /// Sends everybody on their own way.

@@ -1,7 +1,7 @@
 //! The folding thread: turns what is set aside into rows of the store, then removes the journal that held it.
 //!
-//! It also has the next journal ready, with zeros for as much as may come to it, so that whoever finds the open set full changes over to a new one without a call
-//! to the system.
+//! It also has the next journal ready, with zeros for as much as may come to it, so that whoever finds the open set full
+//! changes over to a new one without a call to the system.
 
 use std::io;
 use std::path::PathBuf;

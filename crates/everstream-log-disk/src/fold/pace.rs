@@ -35,8 +35,8 @@ impl<'a> Pace<'a> {
         Self { filling: None, folded: 0, folded_before: 0 }
     }
 
-    /// Takes note of `bytes` of rows, or of the journal that is made behind them, and rests when a step is done and there is time. Not with a lock that anybody who
-    /// answers takes.
+    /// Takes note of `bytes` of rows, or of the journal that is made behind them, and rests when a step is done and there is
+    /// time. Not with a lock that anybody who answers takes.
     pub(crate) fn step(&mut self, bytes: usize) {
         if self.is_rest_due(bytes) {
             thread::park_timeout(REST);

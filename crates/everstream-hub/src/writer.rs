@@ -62,6 +62,13 @@ struct Echo {
     reply: Reply,
 }
 
+/// An append that was refused for how its stream will be once the round is acknowledged: to say that it is closed before
+/// anybody can see how would send its publisher to look for an end that is not there. It is answered when that holds.
+struct Refused {
+    error: Error,
+    reply: Reply,
+}
+
 /// The appends of one commit. Its vectors are used again by the next.
 #[derive(Default)]
 struct Round {
@@ -70,6 +77,7 @@ struct Round {
     entries: Vec<Entry>,
     planned: Vec<Planned>,
     echoes: Vec<Echo>,
+    refused: Vec<Refused>,
 }
 
 /// A round whose vectors have room for more appends than this gives their memory back.
@@ -121,7 +129,7 @@ impl Writer {
     fn plan(&self, round: &mut Round, live: Arc<LiveStream>, append: Append, reply: Reply) {
         match live.plan(&append, &self.config) {
             Ok(place) => round.add(live, append, place, None, reply),
-            Err(error) => reply.send(Err(error)),
+            Err(error) => round.refused.push(Refused { error, reply }),
         }
     }
 
@@ -132,7 +140,7 @@ impl Writer {
                 round.add(live, append, place, Some((sequencing, pledge)), reply);
             }
             Ok(Planning::Duplicate(seat)) => round.echoes.push(Echo { seat, reply }),
-            Err(error) => reply.send(Err(error)),
+            Err(error) => round.refused.push(Refused { error, reply }),
         }
     }
 
@@ -146,6 +154,7 @@ impl Writer {
             Err(error) => round.planned.drain(..).for_each(|planned| planned.forget(error)),
         }
         round.echoes.drain(..).for_each(|echo| echo.answer(&committed));
+        round.refused.drain(..).for_each(|refused| refused.answer(&committed));
         for live in closed {
             self.keep_closed(&live).await;
         }
@@ -211,6 +220,7 @@ impl Round {
         self.entries.shrink_to(ROUND_KEPT_MAX);
         self.planned.shrink_to(ROUND_KEPT_MAX);
         self.echoes.shrink_to(ROUND_KEPT_MAX);
+        self.refused.shrink_to(ROUND_KEPT_MAX);
     }
 }
 
@@ -262,5 +272,16 @@ impl Echo {
             Err(error) => Err(error.share()),
         };
         self.reply.send(answer);
+    }
+}
+
+impl Refused {
+    /// Behind a round that failed it is as open as the round what it would have come to.
+    fn answer(self, committed: &Result<(), Error>) {
+        let error = match committed {
+            Ok(()) => self.error,
+            Err(error) => error.share(),
+        };
+        self.reply.send(Err(error));
     }
 }

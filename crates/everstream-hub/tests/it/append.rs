@@ -24,6 +24,39 @@ async fn offsets_are_dense_and_the_close_comes_with_its_append() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_comes_behind_a_close_under_way_is_answered_once_it_holds() {
+    let rig = Rig::new(config());
+    let stream = rig.text_stream("s").await;
+    rig.log.hold_acks();
+    let stop = || {
+        let stream = stream.clone();
+        tokio::spawn(async move { stream.stop(None).await })
+    };
+    let (first, mut second) = (stop(), stop());
+    let mut late = tokio::spawn({
+        let stream = stream.clone();
+        async move { (append(&stream, &["a"]).await.unwrap_err().kind(), stream.state().end.is_some()) }
+    });
+    rig.log.until_waiting(1).await;
+    assert!(is_waiting(&mut second).await, "the stream is open for all to see");
+    assert!(is_waiting(&mut late).await);
+    rig.log.release_acks();
+    assert!(matches!(first.await.unwrap(), Ok(Stopped::Now(_))));
+    assert!(matches!(second.await.unwrap(), Ok(Stopped::AlreadyEnded(_))));
+    assert_eq!(late.await.unwrap(), (ErrorKind::StreamClosed, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_close_that_fails_nobody_is_told_that_the_stream_is_closed() {
+    let rig = Rig::new(config());
+    let stream = rig.text_stream("s").await;
+    rig.log.fail_commit(1);
+    let (closed, late) = tokio::join!(close(&stream, CloseReason::Completed), append(&stream, &["a"]));
+    assert_eq!(closed.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Storage);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_sees_a_record_before_it_is_acknowledged() {
     let rig = Rig::new(config());
     let stream = rig.text_stream("s").await;

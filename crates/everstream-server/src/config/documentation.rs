@@ -17,7 +17,7 @@ The file is `everstream.toml` in the working directory, or the one that `--confi
 Every key of the first table is a variable of the environment too: `EVERSTREAM_` and the key in capitals, lists joined by commas.
 A key the server does not know is an error in the file, and a warning in the environment.
 
-Durations are written `500ms`, `15s`, `5m`, `1h 30m`; sizes `20000`, `16KiB`, `32MiB`, `1GiB`.
+Durations are written `500ms`, `15s`, `5m`, `1h 30m`, a hundred years (`876000h`) at most; sizes `20000`, `16KiB`, `32MiB`, `1GiB`.
 
 This page is made from the key table in `crates/everstream-server/src/config.rs`; a test holds it to that.
 

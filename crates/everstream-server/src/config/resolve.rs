@@ -1,8 +1,10 @@
 //! Four layers become one checked configuration: defaults < file < environment < flags.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+use tokio::sync::Semaphore;
 
 use super::environment;
 use super::error::{ConfigError, Source};
@@ -39,6 +41,9 @@ pub struct Resolved {
 /// What the heads of browsers with their cookies need, and hyper's smallest buffer.
 const HEAD_BYTES_MIN: usize = 8 << 10;
 
+/// The kernel counts milliseconds in 31 bits, and refuses every connection that is set up with more.
+const PEER_TIMEOUT_MAX: Duration = Duration::from_secs(596 * 3600);
+
 /// First segments that are the server's own.
 const OWN_PATHS: [&str; 8] = ["v1", "_page", "healthz", "readyz", "metrics", "event", "random", "problems"];
 
@@ -69,6 +74,12 @@ fn check_together(config: &Config, settings: &Settings) -> Result<(), ConfigErro
     }
     if config.max_head_bytes.0 < HEAD_BYTES_MIN {
         return Err(settings.refusal("max_head_bytes", "is less than 8KiB, which a browser's head may need", "16KiB"));
+    }
+    if config.peer_timeout > PEER_TIMEOUT_MAX {
+        return Err(settings.refusal("peer_timeout", "is more than the 596h that a kernel can count", "60s"));
+    }
+    if config.max_queued_appends.get() > Semaphore::MAX_PERMITS {
+        return Err(settings.refusal("max_queued_appends", "is more than can ever wait", "1024"));
     }
     if config.proxy_secret.share(&config.proxy_signing_key) {
         let why = "is also a proxy_secret, so that whoever may call could sign";

@@ -67,7 +67,7 @@ fn a_stronger_layer_wins_and_says_where_it_is() {
 #[test]
 fn values_are_read_with_their_units() {
     let config = config(
-        "keep_alive = 0\nretry = \"500ms\"\nmax_subscription_age = \"1h 30m\"\nmax_body_bytes = \"5MiB\"\n\
+        "ttl = \"876000h\"\npeer_timeout = \"596h\"\nkeep_alive = 0\nretry = \"500ms\"\nmax_subscription_age = \"1h 30m\"\nmax_body_bytes = \"5MiB\"\n\
          max_event_bytes = 20000\nmax_connections = 7\ndurability = \"memory\"\ncors_origins = [\"http://localhost:5173\", \"https://a.example\"]\n\
          cors_credentials = true\n",
     );
@@ -93,6 +93,18 @@ fn a_wrong_value_is_named_with_its_key_place_and_an_example() {
         ("retry = \"soon\"", "retry = \"soon\" (everstream.toml:1) is no duration; try \"15s\""),
         ("retry = \"-1s\"", "retry = \"-1s\" (everstream.toml:1) is negative; try \"15s\""),
         ("retry = \"0s\"", "retry = \"0s\" (everstream.toml:1) is zero; try \"15s\""),
+        (
+            "idle_timeout = \"2562047788015215h\"",
+            "idle_timeout = \"2562047788015215h\" (everstream.toml:1) is longer than a hundred years (876000h); try \"15s\"",
+        ),
+        (
+            "peer_timeout = \"597h\"",
+            "peer_timeout = \"597h\" (everstream.toml:1) is more than the 596h that a kernel can count; try \"60s\"",
+        ),
+        (
+            "max_queued_appends = 9223372036854775807",
+            "max_queued_appends = \"9223372036854775807\" (everstream.toml:1) is more than can ever wait; try \"1024\"",
+        ),
         ("max_event_bytes = \"5 or 6\"", "max_event_bytes = \"5 or 6\" (everstream.toml:1) is no size; try \"16KiB\""),
         (
             "max_event_bytes = \"5MB\"",

@@ -76,6 +76,9 @@ impl Value for bool {
     }
 }
 
+/// No clock of a machine can be asked for a moment much later than this.
+const DURATION_MAX: Duration = Duration::from_secs(876_000 * 3600);
+
 impl Value for Duration {
     const KIND: &'static str = "duration";
     const EXAMPLE: &'static str = "15s";
@@ -91,7 +94,11 @@ impl Value for Duration {
         }
         let signed: jiff::SignedDuration = text.parse().map_err(|_| invalid("is no duration"))?;
         let duration = Self::try_from(signed).map_err(|_| invalid("is negative"))?;
-        if duration.is_zero() { Err(invalid("is zero")) } else { Ok(duration) }
+        match duration {
+            Self::ZERO => Err(invalid("is zero")),
+            duration if duration > DURATION_MAX => Err(invalid("is longer than a hundred years (876000h)")),
+            duration => Ok(duration),
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) use position::Position;
 mod append;
 mod create;
 mod entity_tag;
+mod expiry;
 mod fork;
 mod head;
 mod history;

@@ -1,16 +1,15 @@
 //! `PUT`: make a stream, with its first records and possibly its end, in one atomic step.
 
-use std::time::Duration;
-
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use everstream_hub::{ContentKind, CreateStream, Error, ErrorKind, StreamState};
-use everstream_log::{Expiry, Sequencing, Timestamp};
+use everstream_log::Sequencing;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::append::wanted_close;
+use super::expiry;
 use super::fork;
 use super::head::{self, EXPIRES_AT, TTL};
 use super::payload::{self, PayloadLimits};
@@ -36,7 +35,7 @@ pub(super) async fn create(
         None => content_type(&parts.headers)?,
         Some(fork) => fork.content_type(&parts.headers)?,
     };
-    let expiry = expiry(&parts.headers)?;
+    let expiry = expiry::wanted(&parts.headers)?;
     let close = wanted_close(&parts.headers)?;
     let body = read_whole(body, app.config.max_body_bytes).await?;
     let records = if body.is_empty() {
@@ -114,7 +113,7 @@ fn difference(problem: Problem, existing: &StreamState, wanted: &CreateStream) -
 
 /// The stream's type, exactly as it was written.
 fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
-    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(DEFAULT_TYPE.to_owned()) };
+    let Some(given) = sequence::one(headers, &CONTENT_TYPE)? else { return Ok(DEFAULT_TYPE.to_owned()) };
     let text = String::from_utf8_lossy(given.as_bytes());
     let is_token = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
@@ -129,39 +128,6 @@ fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
     }
 }
 
-/// When the stream goes away by itself; neither header leaves it to the configuration.
-fn expiry(headers: &HeaderMap) -> Result<Expiry, Problem> {
-    let text =
-        |name: &HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let refused = |name: &HeaderName, value: &str, example: &str, detail: &str| {
-        Problem::new(Code::InvalidHeader, detail).about(name.as_str(), value, example)
-    };
-    match (text(&TTL), text(&EXPIRES_AT)) {
-        (None, None) => Ok(Expiry::Never),
-        (Some(ttl), None) => whole_seconds(&ttl).map(Expiry::Idle).ok_or_else(|| {
-            refused(&TTL, &ttl, "3600", "`Stream-TTL` is a whole number of seconds, without sign or leading zero")
-        }),
-        (None, Some(at)) => rfc3339(&at).map(Expiry::At).ok_or_else(|| {
-            refused(&EXPIRES_AT, &at, "2030-01-01T00:00:00Z", "`Stream-Expires-At` is an RFC 3339 time")
-        }),
-        (Some(_), Some(at)) => {
-            Err(refused(&EXPIRES_AT, &at, "", "`Stream-TTL` and `Stream-Expires-At` exclude each other"))
-        }
-    }
-}
-
-fn whole_seconds(text: &str) -> Option<Duration> {
-    let is_canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    // As many milliseconds as a timestamp can count.
-    text.parse().ok().filter(|seconds| is_canonical && *seconds <= u64::MAX / 1000).map(Duration::from_secs)
-}
-
-fn rfc3339(text: &str) -> Option<Timestamp> {
-    let at: jiff::Timestamp = text.parse().ok()?;
-    // Before 1970 is as much in the past as 1970.
-    Some(Timestamp(u64::try_from(at.as_millisecond()).unwrap_or(0)))
-}
-
 /// Where the stream is, as its creator reached it; `None` without a usable `Host`.
 fn location(parts: &Parts) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("{}{}", base_url::of(parts)?, parts.uri.path())).ok()
@@ -169,6 +135,8 @@ fn location(parts: &Parts) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -176,27 +144,6 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
             .collect()
-    }
-
-    #[test]
-    fn a_ttl_is_a_canonical_number_of_seconds() {
-        let ttl = |text| expiry(&headers(&[("stream-ttl", text)])).ok();
-        assert_eq!(ttl("3600"), Some(Expiry::Idle(Duration::from_secs(3600))));
-        assert_eq!(ttl("0"), Some(Expiry::Idle(Duration::ZERO)));
-        for text in ["00060", "+60", "60.5", "1e3", "-1", "abc", "", "99999999999999999999"] {
-            assert_eq!(ttl(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_deadline_is_a_time_with_a_zone() {
-        let at = |text| expiry(&headers(&[("stream-expires-at", text)])).ok();
-        assert_eq!(at("1970-01-01T00:00:02Z"), Some(Expiry::At(Timestamp(2000))));
-        assert_eq!(at("1970-01-01T02:00:02+02:00"), Some(Expiry::At(Timestamp(2000))));
-        for text in ["tomorrow", "1970-01-01T00:00:02", "2030-13-01T00:00:00Z", ""] {
-            assert_eq!(at(text), None, "{text:?}");
-        }
-        assert!(expiry(&headers(&[("stream-ttl", "1"), ("stream-expires-at", "1970-01-01T00:00:02Z")])).is_err());
     }
 
     #[test]

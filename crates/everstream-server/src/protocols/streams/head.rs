@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::expiry::rfc3339;
 use super::position::Position;
 use super::query::Query;
 use super::{not_acceptable, resume, state, subscribe};
@@ -80,7 +81,7 @@ pub(super) fn describe(state: &StreamState) -> HeaderMap {
             headers.insert(TTL, HeaderValue::from(ttl.as_secs()));
         }
         Expiry::At(at) => {
-            headers.insert(EXPIRES_AT, value(&state::rfc3339(at)));
+            headers.insert(EXPIRES_AT, value(&rfc3339(at)));
         }
     }
     if let Some(End::Closed(closure)) = &state.end {

@@ -2,11 +2,11 @@
 
 use axum::response::{IntoResponse, Response};
 use everstream_hub::{End, EventId, Stream};
-use everstream_log::Timestamp;
 use http::header::{self, CACHE_CONTROL};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
+use super::expiry::rfc3339;
 use super::fork;
 use super::position::Position;
 use crate::access::{Grant, Read};
@@ -80,22 +80,4 @@ pub(super) fn json(document: &impl Serialize) -> ([(HeaderName, HeaderValue); 2]
     ];
     // Strings and numbers always serialise.
     (headers, serde_json::to_vec(document).unwrap_or_default())
-}
-
-/// A moment in UTC, to the millisecond.
-pub(super) fn rfc3339(at: Timestamp) -> String {
-    let at = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    format!("{:.3}", at.unwrap_or(jiff::Timestamp::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_written_in_utc_to_the_millisecond() {
-        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(Timestamp(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
-        assert!(rfc3339(Timestamp(u64::MAX)).starts_with("9999-"));
-    }
 }

@@ -138,9 +138,9 @@ impl<A: Action> FromRequestParts<App> for Grant<A> {
             return Ok(app.access.proven(stream.clone()));
         }
         let Ok(caller) = Caller::from_request_parts(parts, app).await;
-        let Path(text) = Path::<String>::from_request_parts(parts, app)
-            .await
-            .map_err(|rejection| Problem::new(Code::InvalidStreamName, rejection.body_text()))?;
+        let Path(text) = Path::<String>::from_request_parts(parts, app).await.map_err(|rejection| {
+            Problem::new(Code::InvalidStreamName, rejection.body_text()).about("path", parts.uri.path(), "chat/42")
+        })?;
         app.access.grant(caller, stream_name(&text)?)
     }
 }

@@ -127,11 +127,12 @@ pub(super) fn closed_already(stream: &Stream, is_close_alone: bool) -> Result<Re
 /// How the request wants the stream closed, if it does.
 ///
 /// # Errors
-/// `invalid_header` for a reason that is none, or one without `Stream-Closed: true`.
+/// `invalid_header` for a reason that is none, or one without `Stream-Closed: true`, and for either sent twice.
 pub(super) fn wanted_close(headers: &HeaderMap) -> Result<Option<Close>, Problem> {
     // The protocol takes any other value for absence.
-    let is_wanted = headers.get(CLOSED).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
-    let Some(reason) = headers.get(CLOSE_REASON) else {
+    let is_wanted =
+        sequence::one(headers, &CLOSED)?.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+    let Some(reason) = sequence::one(headers, &CLOSE_REASON)? else {
         return Ok(is_wanted.then(|| Close::because(CloseReason::Completed)));
     };
     let text = String::from_utf8_lossy(reason.as_bytes());
@@ -149,7 +150,7 @@ pub(super) fn wanted_close(headers: &HeaderMap) -> Result<Option<Close>, Problem
 /// The body's type must be the stream's; parameters and case do not matter.
 pub(super) fn check_type(stream: &Stream, headers: &HeaderMap) -> Result<(), Problem> {
     let own = &stream.settings().content_type;
-    let Some(given) = headers.get(CONTENT_TYPE) else {
+    let Some(given) = sequence::one(headers, &CONTENT_TYPE)? else {
         return Err(Problem::new(Code::InvalidHeader, "a body needs its `Content-Type`").about(
             "content-type",
             "",

@@ -70,10 +70,10 @@ impl Wanted {
     /// The fork's type, which is its source's: the request may leave it out, or name it.
     ///
     /// # Errors
-    /// `content_type_mismatch`.
+    /// `content_type_mismatch`; `invalid_header` when it is sent twice.
     pub(super) fn content_type(&self, headers: &HeaderMap) -> Result<String, Problem> {
         let own = &self.source.settings.content_type;
-        let given = headers.get(CONTENT_TYPE).map(lossy);
+        let given = one(headers, &CONTENT_TYPE)?.map(lossy);
         match given.filter(|given| !essence(given).eq_ignore_ascii_case(essence(own))) {
             None => Ok(own.clone()),
             Some(other) => {

@@ -79,7 +79,7 @@ fn producer(headers: &HeaderMap) -> Result<Option<ProducerMark>, Problem> {
 pub(super) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
-        (Some(_), Some(second)) => Err(refused(name, &lossy(second), "", "the header may be sent once")),
+        (Some(first), Some(second)) => Err(refused(name, &lossy(second), &lossy(first), "the header may be sent once")),
         (first, _) => Ok(first),
     }
 }

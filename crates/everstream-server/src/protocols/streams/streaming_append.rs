@@ -68,7 +68,8 @@ pub(super) async fn append(
     let close = wanted_close(&parts.headers)?;
     sequence::refuse(&parts.headers, "a streaming append is many appends; number them one request each, without it")?;
     let stream = app.hub.stream(grant.stream()).await?;
-    let content_type = parts.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let content_type =
+        sequence::one(&parts.headers, &CONTENT_TYPE)?.map(|value| String::from_utf8_lossy(value.as_bytes()));
     let feed = Feed::open(&stream, content_type.as_deref().unwrap_or_default(), app.config.max_event_bytes.0)?;
     let mut tally = Tally::default();
     let carried = carry(&stream, feed, body, close, app.hub.tasks().draining(), &mut tally).await;

@@ -118,3 +118,25 @@ async fn a_name_made_again_has_another_epoch() {
     let second = app.open("PUT /v1/stream/a").await.headers["stream-epoch"].clone();
     assert_ne!(first, second);
 }
+
+#[tokio::test]
+async fn a_header_that_is_sent_twice_is_refused_whatever_it_says() {
+    let app = TestApp::new();
+    app.status("PUT /v1/stream/a\nContent-Type: text/plain").await;
+    for (request, header) in [
+        ("PUT /v1/stream/b\nStream-TTL: 5\nStream-TTL: 7", "stream-ttl"),
+        ("PUT /v1/stream/b\nContent-Type: text/plain\nContent-Type: application/json", "content-type"),
+        ("PUT /v1/stream/b\nStream-Closed: false\nStream-Closed: true", "stream-closed"),
+        ("POST /v1/stream/a\nContent-Type: text/plain\nContent-Type: text/html\n\nx", "content-type"),
+        (
+            "POST /v1/stream/a\nStream-Closed: true\nStream-Close-Reason: failed\nStream-Close-Reason: stopped",
+            "stream-close-reason",
+        ),
+    ] {
+        let mut answer = app.open(request).await;
+        assert_eq!(answer.status, 400, "{request}");
+        let problem = answer.rest().await;
+        assert!(problem.contains(&format!(r#""code":"invalid_header","field":"{header}""#)), "{problem}");
+    }
+    assert_eq!(app.status("GET /v1/stream/b").await, 404);
+}

@@ -7,6 +7,7 @@ use everstream_log::{
     Alias, Create, Epoch, Expiry, NewRecord, Origin, Sequencing, Settings, StreamName, Timestamp, Verdict, judge,
 };
 
+use crate::deadline::slack;
 use crate::fork::ForkFrom;
 use crate::hub::{ATTEMPTS_MAX, Shared, restless};
 use crate::live_stream::LiveStream;
@@ -120,6 +121,7 @@ impl Hub {
             Some(from) => Some(Box::pin(self.resolve(from)).await?),
             None => None,
         };
+        let (expires_at, logged) = shared.first_deadline(create.expiry, create.close.is_some(), now);
         let records = create.records.iter().map(|data| NewRecord { time: now, data: data.clone() }).collect();
         let head = shared
             .log
@@ -135,7 +137,7 @@ impl Hub {
                     separator: ContentKind::of(&create.content_type).separator(),
                 },
                 at: now,
-                expires_at: shared.first_deadline(create.expiry, create.close.is_some(), now),
+                expires_at: logged,
                 fork,
                 records,
                 closure: create.close.as_ref().map(|close| close.at(now)),
@@ -143,6 +145,7 @@ impl Hub {
             })
             .await?;
         let live = LiveStream::new(head, create.name.clone(), Arc::clone(&self.home), &shared.config);
+        live.deadline.set_exact(expires_at);
         match shared.registry.enter(live, seen) {
             Some(live) => Ok(self.handle(live, self.shared.clock.now())),
             None => self.stream(&create.name).await,
@@ -168,14 +171,25 @@ impl Hub {
 }
 
 impl Shared {
-    fn first_deadline(&self, expiry: Expiry, is_closed: bool, now: Timestamp) -> Option<Timestamp> {
+    /// When a new stream expires, and what the log is told of it: see [`Deadline`](crate::deadline::Deadline).
+    fn first_deadline(
+        &self,
+        expiry: Expiry,
+        is_closed: bool,
+        now: Timestamp,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
         let ttl = match expiry {
-            Expiry::At(at) => return Some(at),
-            Expiry::Idle(ttl) => return Some(now.plus(ttl)),
-            Expiry::Never if is_closed => self.config.closed_ttl,
+            Expiry::At(at) => return (Some(at), Some(at)),
+            Expiry::Idle(ttl) => ttl,
+            Expiry::Never if is_closed => {
+                let at = (!self.config.closed_ttl.is_zero()).then(|| now.plus(self.config.closed_ttl));
+                return (at, at);
+            }
+            Expiry::Never if self.config.ttl.is_zero() => return (None, None),
             Expiry::Never => self.config.ttl,
         };
-        (!ttl.is_zero()).then(|| now.plus(ttl))
+        let at = now.plus(ttl);
+        (Some(at), Some(at.plus(slack(ttl))))
     }
 }
 

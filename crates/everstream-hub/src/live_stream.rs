@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use self::state::State;
 use crate::alarm::Wakers;
 use crate::batch::{BatchFrame, BatchPlace, DueBatch, EncodeBatch};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, slack};
 use crate::home::Home;
 use crate::producer::Seats;
 use crate::resume::Held;
@@ -319,12 +319,12 @@ impl LiveStream {
     pub(crate) fn touch(self: &Arc<Self>, now: Timestamp, log: &Arc<dyn Log>, tasks: &Tasks) {
         self.used_ms.store(now.0, Ordering::Relaxed);
         let Some(ttl) = self.idle_ttl() else { return };
-        if !self.deadline.extend(now.plus(ttl), ttl / 8) {
+        if !self.deadline.extend(now.plus(ttl), slack(ttl)) {
             return;
         }
         let (live, log) = (Arc::clone(self), Arc::clone(log));
         tasks.spawn(async move {
-            if let Err(error) = log.touch(live.key, live.deadline.get()).await {
+            if let Err(error) = log.touch(live.key, live.deadline.logged()).await {
                 tracing::warn!(stream = %live.name, %error, "the new expiry of a stream was not stored");
             }
         });

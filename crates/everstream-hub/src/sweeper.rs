@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use everstream_log::{StreamName, Timestamp};
 use tokio::time::MissedTickBehavior;
 
+use crate::deadline::slack;
 use crate::hub::Hub;
 use crate::live_stream::LiveStream;
 use crate::{Error, ErrorKind};
@@ -67,8 +68,8 @@ impl Hub {
             Err(error) => return Err(error),
         };
         if let (true, Some(ttl)) = (stream.live.subscribers() > 0, stream.live.idle_ttl()) {
-            stream.live.deadline.set(Some(self.clock().now().plus(ttl)));
+            stream.live.deadline.extend(self.clock().now().plus(ttl), slack(ttl));
         }
-        Ok(self.log().touch(stream.live.key, stream.live.deadline.get()).await?)
+        Ok(self.log().touch(stream.live.key, stream.live.deadline.logged()).await?)
     }
 }

@@ -87,7 +87,7 @@ key::keys! {
     /// Connections of one client address at a time; `0` is no bound, as a reverse proxy needs it.
     max_connections_per_address: Limit<NonZeroUsize> = "0";
     /// Time without an append, read or subscription after which an open stream expires that was made without an expiry
-    /// of its own; `0` is never.
+    /// of its own; one that has left memory up to an eighth later. `0` is never.
     ttl: Limit<Duration> = "168h";
     /// Time after its close at which such a stream expires; `0` is never.
     closed_ttl: Limit<Duration> = "24h";

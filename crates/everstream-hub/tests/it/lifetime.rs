@@ -28,6 +28,30 @@ async fn use_keeps_a_stream_alive_and_disuse_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_left_memory_is_there_for_as_long_as_one_that_did_not() {
+    for dies in [false, true] {
+        let mut rig = Rig::new(config());
+        let stream = expiring(&rig, Expiry::Idle(TTL)).await;
+        rig.clock.advance(TTL / 10);
+        append(&stream, &["a"]).await.unwrap();
+        drop(stream);
+        if dies {
+            rig = rig.restarted();
+        }
+        let idle_max = rig.hub.config().idle_max;
+        rig.clock.advance(idle_max);
+        rig.hub.sweep().await;
+        assert_eq!(rig.hub.live_streams(), 0);
+        rig.clock.advance(TTL - idle_max - Duration::from_secs(1));
+        rig.hub.sweep().await;
+        assert!(rig.hub.stream(&name("s")).await.is_ok(), "it was used a second less than its time ago");
+        rig.clock.advance(TTL + TTL / 8);
+        rig.hub.sweep().await;
+        assert_eq!(rig.hub.stream(&name("s")).await.unwrap_err().kind(), ErrorKind::StreamNotFound);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_is_found_in_memory_while_it_is_loaded_and_there() {
     let rig = Rig::new(config());
     let is_found = |rig: &Rig| rig.hub.stream_in_memory(&name("s"), rig.clock.now()).is_some();
@@ -38,7 +62,8 @@ async fn a_stream_is_found_in_memory_while_it_is_loaded_and_there() {
     assert!(!is_found(&rig), "the log has it");
     let stream = rig.hub.stream(&name("s")).await.unwrap();
     assert!(is_found(&rig));
-    rig.clock.advance(TTL);
+    // What the log has is later.
+    rig.clock.advance(TTL + TTL / 8);
     assert!(!is_found(&rig), "its time is up");
     append(&stream, &["a"]).await.unwrap();
     assert!(is_found(&rig), "it was used before anybody took it out");

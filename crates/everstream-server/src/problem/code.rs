@@ -141,7 +141,7 @@ codes! {
     TooManyRecords = "too_many_records", PAYLOAD_TOO_LARGE, "Too many records at once";
     /// The request target is longer than `max_head_bytes` allows.
     TargetTooLong = "target_too_long", URI_TOO_LONG, "Request target too long";
-    /// The body has a type that the resource does not take.
+    /// The body has a type, or a `Content-Encoding`, that the resource does not take.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
     /// The head is longer than `max_head_bytes`, or has too many headers.
     HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Request head too large";

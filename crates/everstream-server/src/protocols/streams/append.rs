@@ -83,6 +83,7 @@ pub(crate) fn append_plainly(
 /// The records of a body that has to have some.
 fn records(app: &App, stream: &Stream, headers: &HeaderMap, body: &Bytes) -> Result<Vec<Bytes>, Problem> {
     check_type(stream, headers)?;
+    payload::check_coding(headers)?;
     payload_records(app, stream, body)
 }
 

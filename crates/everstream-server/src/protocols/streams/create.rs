@@ -41,6 +41,7 @@ pub(super) async fn create(
     let records = if body.is_empty() {
         Vec::new()
     } else {
+        payload::check_coding(&parts.headers)?;
         payload::records(ContentKind::of(&content_type), body, PayloadLimits::of(&app.config))?
     };
     let sequencing = sequencing(&parts.headers, records.is_empty() && close.is_none())?;

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use everstream_codec::{Limits, Rejected, RejectedKind, Source, Splitter};
 use everstream_hub::ContentKind;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use http::{HeaderMap, HeaderValue};
 use serde::Deserializer as _;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -45,6 +47,23 @@ pub(super) fn records(kind: ContentKind, body: Bytes, limits: PayloadLimits) -> 
 /// A media type without its parameters.
 pub(super) fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// A body is stored as it comes. Of a coding nothing would be left but bytes that no reader can make sense of.
+///
+/// # Errors
+/// `unsupported_media_type` for any `Content-Encoding` but `identity` (RFC 9110, 15.5.16).
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    for line in headers.get_all(CONTENT_ENCODING) {
+        let is_identity = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+        if !line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).all(is_identity) {
+            let detail = "a body is appended as it comes, without a `Content-Encoding`";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail)
+                .about("content-encoding", String::from_utf8_lossy(line.as_bytes()), "identity")
+                .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+        }
+    }
+    Ok(())
 }
 
 /// A body that such a stream takes.

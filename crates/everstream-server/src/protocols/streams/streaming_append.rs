@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::append::{closed_already, wanted_close};
 use super::head::{self, NEXT_OFFSET};
 use super::position::Position;
-use super::{sequence, state};
+use super::{payload, sequence, state};
 use crate::access::{self, Grant};
 use crate::app::App;
 use crate::body::{EVERSTREAM_APPEND, is_streaming_append};
@@ -67,6 +67,7 @@ pub(super) async fn append(
 ) -> Result<Response, Problem> {
     let close = wanted_close(&parts.headers)?;
     sequence::refuse(&parts.headers, "a streaming append is many appends; number them one request each, without it")?;
+    payload::check_coding(&parts.headers)?;
     let stream = app.hub.stream(grant.stream()).await?;
     let content_type =
         sequence::one(&parts.headers, &CONTENT_TYPE)?.map(|value| String::from_utf8_lossy(value.as_bytes()));

@@ -140,3 +140,22 @@ async fn a_header_that_is_sent_twice_is_refused_whatever_it_says() {
     }
     assert_eq!(app.status("GET /v1/stream/b").await, 404);
 }
+
+#[tokio::test]
+async fn a_body_in_a_coding_is_refused_since_no_reader_would_know() {
+    let app = TestApp::new();
+    app.status("PUT /v1/stream/a\nContent-Type: text/event-stream").await;
+    for request in [
+        "POST /v1/stream/a\nContent-Type: text/event-stream\nContent-Encoding: gzip\n\ndata: x\n\n",
+        "POST /v1/stream/a\nContent-Type: text/event-stream\nContent-Encoding: identity, BR\n\ndata: x\n\n",
+        "POST /v1/stream/a\nContent-Type: text/event-stream\nEverstream-Append: streaming\nContent-Encoding: zstd\n\ndata: x\n\n",
+        "PUT /v1/stream/b\nContent-Type: text/plain\nContent-Encoding: gzip\n\nx",
+    ] {
+        let answer = app.open(request).await;
+        assert_eq!((answer.status.as_u16(), &answer.headers["accept-encoding"]), (415, &"identity".parse().unwrap()));
+    }
+    let plain = "POST /v1/stream/a\nContent-Type: text/event-stream\nContent-Encoding: Identity\n\ndata: x\n\n";
+    assert_eq!(app.status(plain).await, 204);
+    assert_eq!(app.status("POST /v1/stream/a?action=stop\nContent-Encoding: gzip\n\nx").await, 202);
+    assert_eq!(app.stream("a").await.state().tail.0, 1);
+}

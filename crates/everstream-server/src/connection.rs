@@ -151,8 +151,14 @@ impl Connections {
         });
         let mut connection = builder.serve_connection(io, service);
         let turn = async |connection: &mut _| poll_fn(|cx| poll_turn(connection, &traffic, &handover, cx)).await;
-        // One token at a time: polling one takes locks that all connections share, and this is polled for every event.
-        let ended = match self.draining.run_until_cancelled(turn(&mut connection)).await {
+        // One token at a time: polling one takes locks that all connections share, and this is polled for every event. And
+        // hyper's turn first, also in the midst of a drain: a request that it has not seen begin it would not answer.
+        let served = tokio::select! {
+            biased;
+            served = turn(&mut connection) => Some(served),
+            () = self.draining.cancelled() => None,
+        };
+        let ended = match served {
             Some(Hyper::Ended(ended)) => ended,
             Some(stopped) => return Ok(Some(take_back(connection, stopped))),
             None => {
@@ -303,3 +309,6 @@ async fn linger(socket: &mut TcpStream) {
     // Whatever comes of it, the connection is over.
     let _ = tokio::time::timeout(LINGER, drained).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,11 @@ pub(crate) fn start(number: usize, app: App, helpers: Helpers, ended: Cancellati
     Ok(Worker { arrivals: sender, thread })
 }
 
-fn connections(app: App, helpers: Helpers) -> io::Result<Arc<Connections>> {
+/// What the connections of the current runtime's worker have in common.
+///
+/// # Errors
+/// When there are no descriptors left.
+pub(crate) fn connections(app: App, helpers: Helpers) -> io::Result<Arc<Connections>> {
     let tasks = app.hub.tasks();
     Ok(Arc::new(Connections {
         limits: ConnectionLimits::new(&app.config),

@@ -276,7 +276,7 @@ impl Echo {
 }
 
 impl Refused {
-    /// Behind a round that failed it is as open as the round what it would have come to.
+    /// Where the round failed nobody can tell what this would have come to.
     fn answer(self, committed: &Result<(), Error>) {
         let error = match committed {
             Ok(()) => self.error,

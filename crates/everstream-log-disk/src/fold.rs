@@ -33,17 +33,6 @@ pub(crate) fn fold_stream(store: &Store, stream: StreamKey) -> fjall::Result<usi
 /// Folds what is set aside, then lets go of it, while appends go on, at their `pace`. What is written is as durable as
 /// `mode` says. Not in a caller's thread.
 pub(crate) fn fold_aside(store: &Store, mode: Option<PersistMode>, pace: &mut Pace<'_>) -> fjall::Result<()> {
-    fold(store, mode, pace)
-}
-
-/// Folds everything there is, at once.
-pub(crate) fn fold_all(store: &Store, mode: Option<PersistMode>) -> fjall::Result<()> {
-    fold(store, None, &mut Pace::at_once())?;
-    store.pending.set_aside();
-    fold(store, mode, &mut Pace::at_once())
-}
-
-fn fold(store: &Store, mode: Option<PersistMode>, pace: &mut Pace<'_>) -> fjall::Result<()> {
     // Held to the end: what is deleted meanwhile may get rows all the same, and is reclaimed behind this.
     let _folding = store.folding();
     let aside = store.pending.aside();
@@ -62,6 +51,13 @@ fn fold(store: &Store, mode: Option<PersistMode>, pace: &mut Pace<'_>) -> fjall:
     }
     store.pending.forget_aside();
     Ok(())
+}
+
+/// Folds everything there is, at once.
+pub(crate) fn fold_all(store: &Store, mode: Option<PersistMode>) -> fjall::Result<()> {
+    fold_aside(store, None, &mut Pace::at_once())?;
+    store.pending.set_aside();
+    fold_aside(store, mode, &mut Pace::at_once())
 }
 
 #[cfg(test)]

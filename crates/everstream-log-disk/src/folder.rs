@@ -70,19 +70,16 @@ impl Journals {
 
     /// One of the first two, which much may never come to: at `os` nothing is made ready for it.
     fn make_first(&self, number: u64) -> io::Result<Option<Journal>> {
-        match self.durability {
-            Durability::Os => Journal::create(&self.directory, number, 0, &mut Pace::at_once()).map(Some),
-            Durability::Memory | Durability::Fsync => self.make(number, &mut Pace::at_once()),
-        }
+        let prepared_bytes = if self.durability == Durability::Os { 0 } else { self.prepared_bytes };
+        self.make(number, prepared_bytes, &mut Pace::at_once())
     }
 
-    fn make(&self, number: u64, pace: &mut Pace<'_>) -> io::Result<Option<Journal>> {
-        let Self { directory, prepared_bytes, .. } = self;
-        match self.durability {
-            Durability::Memory => Ok(None),
-            Durability::Os => Journal::create(directory, number, *prepared_bytes, pace).map(Some),
-            Durability::Fsync => Journal::create_synced(directory, number, *prepared_bytes, pace).map(Some),
+    fn make(&self, number: u64, prepared_bytes: usize, pace: &mut Pace<'_>) -> io::Result<Option<Journal>> {
+        if self.durability == Durability::Memory {
+            return Ok(None);
         }
+        let journal = Journal::create(&self.directory, number, prepared_bytes, pace)?;
+        Ok(Some(if self.durability == Durability::Fsync { journal.synced(&self.directory)? } else { journal }))
     }
 }
 
@@ -190,7 +187,7 @@ impl Folder {
         let mut pace = Pace::beside(&store.pending);
         fold_aside(store, journals.mode(), &mut pace)?;
         // Made before the old one goes: a number is not used twice.
-        let spare = journals.make(number, &mut pace)?;
+        let spare = journals.make(number, journals.prepared_bytes, &mut pace)?;
         if let Some(old) = old {
             old.remove()?;
         }

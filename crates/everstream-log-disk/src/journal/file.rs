@@ -44,17 +44,11 @@ impl Journal {
         Ok(Self { number, path, file, position: 0, is_synced: false })
     }
 
-    /// The same of one whose appends are put on the device, where the zeros are by then.
-    pub(crate) fn create_synced(
-        directory: &Path,
-        number: u64,
-        prepared_bytes: usize,
-        pace: &mut Pace<'_>,
-    ) -> io::Result<Self> {
-        let journal = Self { is_synced: true, ..Self::create(directory, number, prepared_bytes, pace)? };
-        journal.file.sync_all()?;
+    /// Puts a journal that was just made in `directory` on the device, zeros and name; so are its appends from then on.
+    pub(crate) fn synced(self, directory: &Path) -> io::Result<Self> {
+        self.file.sync_all()?;
         sync_names(directory)?;
-        Ok(journal)
+        Ok(Self { is_synced: true, ..self })
     }
 
     /// Writes the entries of one commit, in one write; `buffer` is where the frame is made. After an error the end of

@@ -1,6 +1,7 @@
 //! Making streams.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use everstream_log::{
@@ -178,18 +179,16 @@ impl Shared {
         is_closed: bool,
         now: Timestamp,
     ) -> (Option<Timestamp>, Option<Timestamp>) {
-        let ttl = match expiry {
+        let unless_zero = |ttl: Duration| (!ttl.is_zero()).then_some(ttl);
+        let (ttl, slack) = match expiry {
             Expiry::At(at) => return (Some(at), Some(at)),
-            Expiry::Idle(ttl) => ttl,
-            Expiry::Never if is_closed => {
-                let at = (!self.config.closed_ttl.is_zero()).then(|| now.plus(self.config.closed_ttl));
-                return (at, at);
-            }
-            Expiry::Never if self.config.ttl.is_zero() => return (None, None),
-            Expiry::Never => self.config.ttl,
+            Expiry::Idle(ttl) => (Some(ttl), slack(ttl)),
+            // Use does not move it.
+            Expiry::Never if is_closed => (unless_zero(self.config.closed_ttl), Duration::ZERO),
+            Expiry::Never => (unless_zero(self.config.ttl), slack(self.config.ttl)),
         };
-        let at = now.plus(ttl);
-        (Some(at), Some(at.plus(slack(ttl))))
+        let at = ttl.map(|ttl| now.plus(ttl));
+        (at, at.map(|at| at.plus(slack)))
     }
 }
 

@@ -29,9 +29,9 @@ pub struct Rung(AtomicBool);
 
 /// Remembers that it was rung, and wakes the task that sleeps by it.
 #[derive(Debug, Default)]
-struct Bell {
+pub(crate) struct Bell {
     rung: Rung,
-    sleeper: Sleeper,
+    pub(crate) sleeper: Sleeper,
 }
 
 impl Rung {
@@ -53,6 +53,30 @@ impl Default for Rung {
     }
 }
 
+impl Bell {
+    /// Calls `look` if this has been rung since, else nothing is there. What is looked at rings it by what `ringer` makes.
+    #[inline]
+    pub(crate) fn poll<T>(
+        &self,
+        bed: &mut Bed,
+        cx: &Context<'_>,
+        ringer: impl FnOnce() -> Waker,
+        look: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        // Before the look: a ring in between wakes the task.
+        self.sleeper.lie_down(bed, cx);
+        if !self.rung.take() {
+            return Poll::Pending;
+        }
+        look(&mut Context::from_waker(&ringer()))
+    }
+
+    pub(crate) fn ring(&self) {
+        self.rung.set();
+        self.sleeper.wake();
+    }
+}
+
 impl Dormancy {
     /// One that looks the first time it is polled.
     #[must_use]
@@ -62,12 +86,8 @@ impl Dormancy {
 
     /// Calls `look` if something it looked at has woken it since, else nothing is there.
     pub fn poll<T>(&mut self, cx: &Context<'_>, look: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        // Before the look: a ring in between wakes the task.
-        self.bell.sleeper.lie_down(&mut self.bed, cx);
-        if !self.bell.rung.take() {
-            return Poll::Pending;
-        }
-        look(&mut Context::from_waker(&Waker::from(Arc::clone(&self.bell))))
+        let Self { bell, bed } = self;
+        bell.poll(bed, cx, || Waker::from(Arc::clone(bell)), look)
     }
 
     /// Has it look the next time it is polled: what it looks at was changed, or was found ready.
@@ -100,12 +120,11 @@ impl<F: Future + Unpin> Future for Dormant<F> {
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        self.ring();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.set();
-        self.sleeper.wake();
+        self.ring();
     }
 }
 

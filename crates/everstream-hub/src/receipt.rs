@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::sync::oneshot;
 
 use crate::Error;
-use crate::dormant::Rung;
-use crate::sleeper::{Bed, Sleeper};
+use crate::dormant::Bell;
+use crate::sleeper::Bed;
 use crate::stream::Sequenced;
 
 /// Where the writer sends an append's outcome. Dropped without one it says that the process drains.
@@ -45,10 +45,9 @@ pub(crate) struct Receipt {
     state: AtomicU8,
     /// Set once, before `state` says so.
     failure: OnceLock<Box<Error>>,
-    /// By what the task waits for beside its appends.
-    rung: Rung,
-    /// Woken by that, by a failure, and by a success only if that is waited for.
-    sleeper: Sleeper,
+    /// Rung by what the task waits for beside its appends. It is woken by that, by a failure, and by a success only if
+    /// that is waited for.
+    bell: Bell,
 }
 
 /// The writer's end of an append under way.
@@ -67,7 +66,7 @@ impl Receipt {
         if let Some(settled) = self.settled(self.state.load(Ordering::Acquire)) {
             return Poll::Ready(settled);
         }
-        self.sleeper.lie_down(bed, cx);
+        self.bell.sleeper.lie_down(bed, cx);
         // What is settled from here on wakes; what was settled before is seen.
         match self.settled(self.state.fetch_or(AWAITED, Ordering::AcqRel)) {
             Some(settled) => {
@@ -80,7 +79,7 @@ impl Receipt {
 
     /// Resolves once an append has failed; costs no wake-up when none does.
     pub(crate) fn poll_failed(&self, bed: &mut Bed, cx: &Context<'_>) -> Poll<Error> {
-        self.sleeper.lie_down(bed, cx);
+        self.bell.sleeper.lie_down(bed, cx);
         if self.state.load(Ordering::Acquire) & FAILED == 0 {
             return Poll::Pending;
         }
@@ -94,12 +93,7 @@ impl Receipt {
         cx: &Context<'_>,
         look: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        // Before the look: a ring in between wakes the task.
-        self.sleeper.lie_down(bed, cx);
-        if !self.rung.take() {
-            return Poll::Pending;
-        }
-        look(&mut Context::from_waker(&Waker::from(Arc::clone(self))))
+        self.bell.poll(bed, cx, || Waker::from(Arc::clone(self)), look)
     }
 
     /// The outcome, if in `state` nothing is under way.
@@ -120,19 +114,18 @@ impl Receipt {
         }
         let before = self.state.swap(if has_failed { FAILED } else { 0 }, Ordering::AcqRel);
         if has_failed || before & AWAITED != 0 {
-            self.sleeper.wake();
+            self.bell.sleeper.wake();
         }
     }
 }
 
 impl Wake for Receipt {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        self.bell.ring();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.set();
-        self.sleeper.wake();
+        self.bell.ring();
     }
 }
 

@@ -13,8 +13,9 @@ pub(crate) struct Sleeper(Mutex<Option<Waker>>);
 pub(crate) struct Bed(Option<Waker>);
 
 impl Sleeper {
-    /// From here on the task of `cx` is woken, always with the same `bed`. What it waits for is to be looked at after that:
-    /// what came before need not wake it.
+    /// From here on the task of `cx` is woken. Always with the same `bed`, or with several of one task that are all asked in
+    /// one turn of it: each knows of itself only when the task's waker is another. What it waits for is to be looked at
+    /// after that: what came before need not wake it.
     #[inline]
     pub(crate) fn lie_down(&self, bed: &mut Bed, cx: &Context<'_>) {
         if !bed.0.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
